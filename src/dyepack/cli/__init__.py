@@ -1,0 +1,1 @@
+"""The dyepack command: thin, no logic."""

@@ -1,0 +1,1 @@
+"""The ledger: immutable columns of moves, in chain order, with a manifest."""

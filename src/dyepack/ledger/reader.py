@@ -1,0 +1,242 @@
+"""Reading a ledger: memory-mapped columns, look-up of transactions, addresses and holdings.
+
+Invariant: a Ledger never changes; opening one reads the manifest and maps files, whatever their size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dyepack.errors import LedgerError
+from dyepack.ledger.manifest import Manifest
+from dyepack.ledger.schema import I64, MARK_EVERY, NOWHERE, U8, U32, U64
+from dyepack.money import Asset
+
+_HASHED = 1 << 24
+
+
+class Ledger:
+    """The columns of schema.py as attributes (`ledger.move_from` ...), and what is looked up in them."""
+
+    move_from: U32
+    move_to: U32
+    move_amount: U64
+    move_kind: U8
+    move_index: U32
+    move_tx: U32
+    tx_block: U32
+    tx_index: U32
+    tx_time: I64
+    tx_id: U8
+    address_id: U8
+    holding_key: U64
+    holding_state: U8
+    holding_wide: U8
+    entry_offset: U64
+    entry: U32
+    balance_mark: U64
+    gap_move: U32
+    gap_amount: U64
+    tx_find_key: U64
+    tx_find_row: U32
+    address_find_key: U64
+    address_find_row: U32
+
+    def __init__(self, folder: Path, manifest: Manifest, sha256: str, columns: dict[str, Any]) -> None:
+        self.folder, self.manifest, self.sha256 = folder, manifest, sha256
+        for name, column in columns.items():
+            setattr(self, name, column)
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """Open the newest content of a ledger folder; LedgerError says what is missing or damaged."""
+        try:
+            name = (path / "CURRENT").read_text("ascii").strip()
+            folder = path / name
+            raw = (folder / "manifest.json").read_bytes()
+        except (OSError, UnicodeDecodeError) as fault:
+            raise LedgerError(f"{path} is not a ledger", remedy="make one with `dyepack import`") from fault
+        manifest = Manifest.from_bytes(raw, str(path))
+        columns = {}
+        for c in manifest.columns:
+            if c.dtype != "jsonl":
+                columns[c.name] = _map(folder / f"{c.name}.npy", c.dtype, c.shape, path)
+        return cls(folder, manifest, hashlib.sha256(raw).hexdigest(), columns)
+
+    @property
+    def chain(self) -> str:
+        """Name of the chain or set of books."""
+        return self.manifest.chain
+
+    @property
+    def moves(self) -> int:
+        """How many moves the ledger holds."""
+        return len(self.move_tx)
+
+    @cached_property
+    def assets(self) -> list[Asset]:
+        """Assets by id; 0 is the native coin."""
+        return self.manifest.assets
+
+    def asset_id(self, key: str) -> int | None:
+        """The id of an asset given by key, or by a symbol that only one asset has."""
+        keys = [i for i, a in enumerate(self.assets) if a.key == key.lower() or a.key == key]
+        named = keys or [i for i, a in enumerate(self.assets) if a.symbol and a.symbol == key]
+        return named[0] if len(named) == 1 else None
+
+    def find_tx(self, text: str) -> int | None:
+        """The transaction with this hash or reference."""
+        raw = self._encode(text, self.manifest.tx_format, self.tx_id.shape[1])
+        return None if raw is None else _find(raw, self.tx_id, self.tx_find_key, self.tx_find_row)
+
+    def find_address(self, text: str) -> int | None:
+        """The address with this text, in any letter case where the chain has none."""
+        raw = self._encode(text, self.manifest.address_format, self.address_id.shape[1])
+        return None if raw is None else _find(raw, self.address_id, self.address_find_key, self.address_find_row)
+
+    def find_holding(self, address: int, asset: int) -> int | None:
+        """The holding of `asset` at `address`, if units of it ever moved there."""
+        key = np.uint64(asset << 32 | address)
+        at = int(np.searchsorted(self.holding_key, key))
+        return at if at < len(self.holding_key) and self.holding_key[at] == key else None
+
+    def tx_moves(self, tx: int) -> range:
+        """The moves of a transaction."""
+        lo, hi = np.searchsorted(self.move_tx, np.array([tx, tx + 1], np.uint32))
+        return range(int(lo), int(hi))
+
+    def amount(self, move: int) -> int:
+        """Base units that a move carries."""
+        lo, hi = self.move_amount[move].tolist()
+        return int(lo | hi << 64)
+
+    def holding_address(self, holding: int) -> int:
+        """The address id of a holding."""
+        return int(self.holding_key[holding]) & 0xFFFFFFFF
+
+    def holding_asset(self, holding: int) -> int:
+        """The asset id of a holding."""
+        return int(self.holding_key[holding]) >> 32
+
+    def move_asset(self, move: int) -> int:
+        """The asset id that a move carries."""
+        end = int(self.move_from[move])
+        return self.holding_asset(end if end != NOWHERE else int(self.move_to[move]))
+
+    def address_text(self, address: int) -> str:
+        """An address as people write it."""
+        return self._decode(self.address_id[address], self.manifest.address_format)
+
+    def place_text(self, holding: int) -> str:
+        """The address of a holding as people write it, "" for nowhere."""
+        return "" if holding == NOWHERE else self.address_text(self.holding_address(holding))
+
+    def tx_text(self, tx: int) -> str:
+        """A transaction hash or reference as people write it."""
+        return self._decode(self.tx_id[tx], self.manifest.tx_format)
+
+    def move_time(self, move: int) -> str:
+        """The UTC time of a move (ISO 8601), "" where the source did not say."""
+        seconds = int(self.tx_time[self.move_tx[move]])
+        if seconds < 0:
+            return ""
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def entries(self, holding: int) -> U32:
+        """The entries of a holding: move << 1 | direction (0 out, 1 in), in chain order."""
+        lo, hi = self.entry_offset[holding : holding + 2].tolist()
+        return self.entry[lo:hi]
+
+    def balance_before(self, holding: int, place: int) -> int:
+        """Base units in `holding` just before its entry number `place` (its entries' end: at the end).
+
+        An account that sends more than it has is emptied, not overdrawn (the gap is an unexplained inflow).
+        """
+        lo = int(self.entry_offset[holding])
+        at = lo + place
+        start = lo
+        if at > lo and not self.holding_wide[holding]:
+            start = max(lo, (at - 1) // MARK_EVERY * MARK_EVERY)
+        balance = 0
+        if start > lo:
+            low, high = self.balance_mark[start // MARK_EVERY].tolist()
+            balance = low | high << 64
+        for code in self.entry[start:at].tolist():
+            units = self.amount(code >> 1)
+            balance = balance + units if code & 1 else max(balance - units, 0)
+        return balance
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each column."""
+        return {c.name: int(np.prod(c.shape)) * np.dtype(c.dtype).itemsize
+                for c in self.manifest.columns if c.dtype != "jsonl"}  # fmt: skip
+
+    def oversize(self) -> list[dict[str, Any]]:
+        """The moves whose amounts are over 128 bits, as they were written."""
+        text = (self.folder / "oversize.jsonl").read_text("ascii")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def verify(self) -> list[str]:
+        """Names of columns whose content no longer has the hash in the manifest (reads everything)."""
+        wrong = []
+        for c in self.manifest.columns:
+            file = self.folder / ("oversize.jsonl" if c.dtype == "jsonl" else f"{c.name}.npy")
+            digest = hashlib.sha256()
+            if c.dtype == "jsonl":
+                digest.update(file.read_bytes())
+            else:
+                flat = np.load(file, mmap_mode="r").reshape(-1).view(np.uint8)
+                for at in range(0, len(flat), _HASHED):
+                    digest.update(flat[at : at + _HASHED].tobytes())
+            if digest.hexdigest() != c.sha256:
+                wrong.append(c.name)
+        return wrong
+
+    @staticmethod
+    def _encode(text: str, form: str, width: int) -> bytes | None:
+        text = text.strip()
+        if form == "hex":
+            body = text.lower().removeprefix("0x")
+            try:
+                raw = bytes.fromhex(body)
+            except ValueError:
+                return None
+            return raw if len(raw) == width and len(body) == 2 * width else None
+        raw = text.encode()
+        return raw.ljust(width, b"\0") if len(raw) <= width else None
+
+    @staticmethod
+    def _decode(row: U8, form: str) -> str:
+        raw = row.tobytes()
+        return "0x" + raw.hex() if form == "hex" else raw.rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _map(file: Path, dtype: str, shape: list[int], ledger: Path) -> npt.NDArray[np.generic]:
+    damaged = LedgerError(
+        f"column {file.name} of ledger {ledger} is missing or damaged", remedy="import the ledger again"
+    )
+    try:
+        column = np.load(file, mmap_mode="r" if np.prod(shape) else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as fault:
+        raise damaged from fault
+    if column.dtype.str != dtype or list(column.shape) != shape:
+        raise damaged
+    return np.asarray(column)
+
+
+def _find(raw: bytes, rows: U8, key: U64, row: U32) -> int | None:
+    want = np.uint64(int.from_bytes(raw[:8].ljust(8, b"\0"), "big"))
+    at = int(np.searchsorted(key, want))
+    while at < len(key) and key[at] == want:
+        if rows[row[at]].tobytes() == raw:
+            return int(row[at])
+        at += 1
+    return None

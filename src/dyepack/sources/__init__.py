@@ -1,0 +1,1 @@
+"""Importers: each reads one kind of export into RawMoves; no importer writes a ledger."""

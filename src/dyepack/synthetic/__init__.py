@@ -1,0 +1,1 @@
+"""The synthetic incident: a theft with known truth, at any size."""

@@ -1,0 +1,1 @@
+"""Tags: sourced statements about who an address belongs to."""

@@ -1,0 +1,1 @@
+"""Following dyed units: holdings, rules, the replay, stops, statement."""

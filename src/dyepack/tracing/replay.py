@@ -1,0 +1,272 @@
+"""The plain-Python replay: the moves that dye can reach, once, in position order, exactly.
+
+Invariant: the books balance at every step: dyed units in = dyed units held + stopped (balance.py proves it).
+Only holdings that hold dye are open; opening one looks its clean balance up, so cost follows the dyed region and
+not the ledger. Backward, time is mirrored: sender and receiver change places and moves are taken from last to
+first, under which first-in-first-out and last-in-first-out undo themselves unit by unit.
+The Numba twin is kernel.py; both must give equal Runs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from heapq import heappop, heappush
+
+from dyepack.ledger.reader import Ledger
+from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.tracing.books import Books
+from dyepack.tracing.exchange import find_product, lay_over
+from dyepack.tracing.holding import Holding, Piece
+from dyepack.tracing.plan import FOLLOW, Conversion, Declared, Dyed, Plan, Run
+from dyepack.tracing.rules import rule as find_rule
+from dyepack.tracing.terminals import Stop
+
+
+class _Open:
+    """An open holding: its lots, its entries in chain order, the next of them to replay, its hops from the theft."""
+
+    __slots__ = ("at", "codes", "hop", "lots")
+
+    def __init__(self, lots: Holding, codes: memoryview, at: int, hop: int) -> None:
+        self.lots, self.codes, self.at, self.hop = lots, codes, at, hop
+
+
+def replay(ledger: Ledger, plan: Plan, rule: str) -> Run:
+    """Follow the dye of all legs under one rule."""
+    return _Replay(ledger, plan, rule).run()
+
+
+class _Replay:
+    def __init__(self, ledger: Ledger, plan: Plan, rule: str) -> None:
+        self.ledger, self.plan, self.books = ledger, plan, Books(ledger, plan.declared)
+        self.kind = find_rule(rule).holding
+        self.only_pure = rule == "dirty-first"
+        self.out = Run(rule)
+        ends = memoryview(ledger.move_from), memoryview(ledger.move_to)
+        self.source, self.target = ends[::-1] if plan.backward else ends
+        self.words = memoryview(ledger.move_amount.reshape(-1))
+        self.kinds, self.entry = memoryview(ledger.move_kind), memoryview(ledger.entry)
+        self.sign = -1 if plan.backward else 1
+        self.open: dict[int, _Open] = {}
+        self.due: list[int] = []
+        self.product: dict[int, tuple[list[Piece], int]] = {}
+        self.hubs: dict[int, bool] = {}
+
+    def run(self) -> Run:
+        """Take moves and declared deposits in replay order until nothing dyed can move.
+
+        A move m waits under the key 2 m + 1, a deposit declared before it under 2 m; backward, under their negatives.
+        """
+        for move in self.plan.leg_moves:
+            self._wait_for(move)
+        for d in self.plan.declared:
+            heappush(self.due, self.sign * 2 * d.before_move)
+        last = None
+        while self.due:
+            key = heappop(self.due)
+            if key == last:
+                continue
+            last = key
+            if key & 1:
+                self._move(abs(key) >> 1)
+            else:
+                for number, d in enumerate(self.plan.declared):
+                    if d.before_move == abs(key) >> 1:
+                        self._declared(number, d)
+        for holding, place in sorted(self.open.items()):
+            self.out.held += [(holding, leg, units, place.hop) for leg, units in place.lots.lots()]
+        return self.out
+
+    def _wait_for(self, move: int) -> None:
+        if self.plan.end_move is None or move < self.plan.end_move:
+            heappush(self.due, self.sign * (2 * move + 1))
+
+    def _move(self, move: int) -> None:
+        sender, receiver = self.source[move], self.target[move]
+        leg = self.plan.leg_moves.get(move, 0)
+        giver = self.open.get(sender)
+        if giver is None and receiver not in self.open and not leg and move not in self.product:
+            return
+        self.out.replayed += 1
+        units = self.words[2 * move] | self.words[2 * move + 1] << 64
+        pieces: list[Piece] = [(0, units)]
+        hop = 1
+        if giver is not None:
+            hop = giver.hop + 1
+            pieces = self._leave(giver, move, units)
+        if leg:
+            pieces, hop = self._dye(move, leg, pieces), 1
+        if move in self.product:
+            pieces, hop = self._swap_product(move, pieces, hop)
+        if any(p[0] for p in pieces):
+            self._arrive(move, receiver, pieces, hop)
+        elif receiver in self.open:
+            self.open[receiver].lots.deposit(pieces)
+        if self.plan.backward and receiver in self.open:
+            self._undo_gap(receiver, move)
+        self._go_on(sender, move)
+        if receiver != sender:
+            self._go_on(receiver, move)
+
+    def _leave(self, giver: _Open, move: int, units: int) -> list[Piece]:
+        missing = giver.lots.missing(units)
+        if missing:
+            self.out.gaps.append((move, missing))
+        if self.kinds[move] == MoveKind.FEE and not self.plan.fees_by_rule:
+            return giver.lots.withdraw_fee(units)
+        return giver.lots.withdraw(units)
+
+    def _dye(self, move: int, leg: int, pieces: list[Piece]) -> list[Piece]:
+        """Dye the clean units of a theft's move; units that an earlier leg dyed keep it (first taint wins)."""
+        fresh = sum(u for old, u in pieces if old == 0)
+        if fresh:
+            self.out.origin.append((move, leg, fresh))
+        return _joined([(old or leg, u) for old, u in pieces])
+
+    def _arrive(self, move: int, receiver: int, pieces: list[Piece], hop: int) -> None:
+        dyed = sum(u for leg, u in pieces if leg)
+        stop = self._stop(move, receiver, pieces, dyed, hop)
+        for leg, units in pieces:
+            if leg:
+                self.out.dyed.append(Dyed(move, leg, units, hop, stop))
+        if stop is Stop.CARRIED:
+            place = self.open.get(receiver) or self._open(receiver, move, hop)
+            place.lots.deposit(pieces)
+            place.hop = min(place.hop, hop)
+        else:
+            if stop is Stop.CONVERTED:
+                self._convert(move, pieces, hop)
+            if receiver in self.open:
+                self.open[receiver].lots.deposit([(0, sum(u for _, u in pieces))])
+
+    def _stop(self, move: int, receiver: int, pieces: list[Piece], dyed: int, hop: int) -> Stop:
+        """Whether and why these pieces stop at the receiver: the first reason in this order."""
+        plan = self.plan
+        if self.only_pure and any(leg == 0 for leg, _ in pieces):
+            return Stop.MIXED
+        if receiver == NOWHERE:
+            return Stop.ISSUED if plan.backward else Stop.FEE
+        said = plan.stops.get(self.ledger.holding_address(receiver), 0)
+        if said not in (0, FOLLOW, Stop.SWAP):
+            return Stop(said)
+        if not plan.backward and find_product(self.ledger, move) is not None:
+            return Stop.CONVERTED
+        if said == Stop.SWAP:
+            return Stop.SWAP
+        if plan.hop_limit and hop >= plan.hop_limit:
+            return Stop.HOP_LIMIT
+        if plan.cut_off and dyed < plan.cut_off.get(self.ledger.holding_asset(receiver), 0):
+            return Stop.CUT_OFF
+        if plan.hub_limit and said != FOLLOW and self._is_hub(receiver):
+            return Stop.HUB
+        return Stop.CARRIED
+
+    def _is_hub(self, holding: int) -> bool:
+        """Whether a holding has more distinct counterparties than the plan allows, over its whole history."""
+        if holding not in self.hubs:
+            codes = self.ledger.entries(holding)
+            seen: set[int] = set()
+            if len(codes) > self.plan.hub_limit:
+                ends = (self.ledger.move_to, self.ledger.move_from)
+                for code in codes.tolist():
+                    seen.add(int(ends[code & 1][code >> 1]))
+                    if len(seen) > self.plan.hub_limit + 1:
+                        break
+            self.hubs[holding] = len(seen - {NOWHERE}) > self.plan.hub_limit
+        return self.hubs[holding]
+
+    def _open(self, holding: int, move: int, hop: int) -> _Open:
+        """Open a holding just before it gets its first dye from `move`: all it has is one clean lot."""
+        codes = self._codes(holding)
+        back = self.plan.backward
+        at = bisect_left(codes, move << 1 | (not back))
+        place = _Open(self.kind(self.books.balance(holding, at + back)), codes, at, hop)
+        self.open[holding] = place
+        return place
+
+    def _codes(self, holding: int) -> memoryview:
+        lo, hi = self.ledger.entry_offset[holding : holding + 2].tolist()
+        return self.entry[lo:hi]
+
+    def _go_on(self, holding: int, move: int) -> None:
+        """Past this move: close the holding if its dye is gone, else wait for its next move."""
+        place = self.open.get(holding)
+        if place is None:
+            return
+        if not place.lots.dyed:
+            del self.open[holding]
+            return
+        codes, at, sign = place.codes, place.at, self.sign
+        while 0 <= at < len(codes) and sign * (codes[at] >> 1) <= sign * move:
+            at += sign
+        place.at = at
+        if 0 <= at < len(codes):
+            self._wait_for(codes[at] >> 1)
+
+    def _undo_gap(self, holding: int, move: int) -> None:
+        """Backward, past a move that sent more than was there: the excess came from nowhere that we know."""
+        gap = self.books.gap(move)
+        if gap:
+            place = self.open[holding]
+            for leg, units in place.lots.withdraw(gap):
+                if leg:
+                    self.out.dyed.append(Dyed(move, leg, units, place.hop + 1, Stop.UNEXPLAINED))
+
+    def _declared(self, number: int, d: Declared) -> None:
+        if self.plan.backward:
+            self._undo_declared(number, d)
+            return
+        self.out.origin.append((-1 - number, d.leg, d.units))
+        said = self.plan.stops.get(self.ledger.holding_address(d.holding), 0)
+        stop = Stop(said) if said not in (0, FOLLOW) else Stop.CARRIED
+        self.out.dyed.append(Dyed(-1 - number, d.leg, d.units, 1, stop))
+        if stop is not Stop.CARRIED:
+            return
+        place = self.open.get(d.holding)
+        if place is None:
+            codes = self._codes(d.holding)
+            clean = self.books.worked(d.holding).at[number]
+            place = _Open(self.kind(clean), codes, bisect_left(codes, 2 * d.before_move), 1)
+            self.open[d.holding] = place
+        place.lots.deposit([(d.leg, d.units)])
+        place.hop = 1
+        self._go_on(d.holding, d.before_move - 1)
+
+    def _undo_declared(self, number: int, d: Declared) -> None:
+        place = self.open.get(d.holding)
+        if place is not None:
+            for leg, units in place.lots.withdraw(d.units):
+                if leg:
+                    self.out.dyed.append(Dyed(-1 - number, leg, units, place.hop + 1, Stop.DECLARED))
+            self._go_on(d.holding, d.before_move)
+
+    def _convert(self, paid: int, pieces: list[Piece], hop: int) -> None:
+        """Lay the dye of a payment over its product (the exchange product)."""
+        product = find_product(self.ledger, paid)
+        if product is None:
+            return
+        laid = lay_over(pieces, self.ledger.amount(product))
+        for (leg, units), (_, share) in zip(pieces, laid, strict=True):
+            if leg:
+                self.out.swaps.append(Conversion(paid, product, leg, units, share))
+        self.product[product] = (_joined([p for p in laid if p[1]]), hop)
+        self._wait_for(product)
+
+    def _swap_product(self, move: int, pieces: list[Piece], hop: int) -> tuple[list[Piece], int]:
+        """The pieces that a product arrives with; dye that the payee held itself is not followed here."""
+        for leg, units in pieces:
+            if leg:
+                self.out.dyed.append(Dyed(move, leg, units, hop, Stop.SWAP))
+        laid, paid_hop = self.product.pop(move)
+        return laid, paid_hop + 1
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Neighbouring pieces of one leg made one."""
+    out: list[Piece] = []
+    for leg, units in pieces:
+        if out and out[-1][0] == leg:
+            out[-1] = (leg, out[-1][1] + units)
+        else:
+            out.append((leg, units))
+    return out

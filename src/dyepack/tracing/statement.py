@@ -1,0 +1,153 @@
+"""The balanced account of a theft: every dyed unit, by terminal.
+
+Invariant: for each leg and asset, dyed in + swapped in = sum over terminals + swapped out, and a Statement object
+exists only if that holds (statement.build checks it and raises BalanceError otherwise).
+Amounts are whole base units everywhere; `to_json` writes them as strings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from dyepack.money import Asset
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a leg put in: `amount` units of `asset`, in `moves` moves or declared deposits, with their evidence."""
+
+    leg: int
+    name: str
+    asset: str
+    amount: int
+    moves: int
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """One line of a statement: one place where units of one asset stopped, for one reason.
+
+    place        address or account, or "" for fees
+    entity       who the naming tag says it is (raw outside text), or ""
+    stop         name of the Stop in lower case ("service", "mixer", "held" ...)
+    amounts      units under each rule that was run; 0 where a rule sends nothing here
+    by_leg       units per leg under the headline rule
+    moves        dyed moves that brought units here under the headline rule
+    first, last  UTC times (ISO 8601) of the first and last of them, "" where none or unknown
+    txids        the transactions of these moves, in order (all of them)
+    hops         fewest and most moves from the theft to here, or None where the headline rule sends nothing here
+    tag          source, confidence, evidence class and date of the tag that names the place, or None
+    """
+
+    place: str
+    entity: str
+    stop: str
+    asset: str
+    amounts: dict[str, int]
+    by_leg: dict[int, int]
+    moves: int
+    first: str
+    last: str
+    txids: list[str]
+    hops: tuple[int, int] | None
+    tag: dict[str, Any] | None
+
+    def amount(self, rule: str) -> int:
+        """Units that `rule` sends here."""
+        return self.amounts.get(rule, 0)
+
+    def interval(self, rules: list[str]) -> tuple[int, int]:
+        """The least and the most that any of `rules` sends here."""
+        found = [self.amount(rule) for rule in rules]
+        return min(found), max(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The proof for one rule, leg and asset: put_in + swapped_in = the parts + swapped_out; `holds` says so."""
+
+    rule: str
+    leg: int
+    asset: str
+    put_in: int
+    swapped_in: int
+    swapped_out: int
+    parts: dict[str, int]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two sides are equal."""
+        return self.put_in + self.swapped_in == sum(self.parts.values()) + self.swapped_out
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """Clean units that an account sent without being known to have received them, met while it held dye."""
+
+    asset: str
+    moves: int
+    amount: int
+    places: int
+
+
+@dataclass(slots=True)
+class Statement:
+    """Everything a statement says; the CLI, the JSON file and the HTML page all show this object.
+
+    `rule` is the headline rule, fixed before the run; `interval_rules` are the conserving rules behind the
+    intervals; `certain_rule` and `reach_rule` are the lower and upper bound on reach ("dirty-first", "poison").
+    """
+
+    theft: str
+    title: str
+    chain: str
+    ledger: str
+    direction: str
+    rule: str
+    interval_rules: list[str]
+    assets: dict[str, Asset]
+    sources: list[Source]
+    terminals: list[Terminal]
+    unexplained: list[Unexplained]
+    balances: list[Balance]
+    parameters: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    complete: bool = True
+    certain_rule: str = "dirty-first"
+    reach_rule: str = "poison"
+
+    def total(self, asset: str) -> int:
+        """Units of an asset put in by all legs."""
+        return sum(s.amount for s in self.sources if s.asset == asset)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values: amounts as strings of base units, assets with their decimals beside them."""
+        return _texts(asdict(self), keep={"decimals", "moves", "leg", "hops", "confidence", "complete", "places"})
+
+
+def _texts(value: Any, keep: set[str], key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {str(k): _texts(v, keep, str(k)) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_texts(v, keep, key) for v in value]
+    if isinstance(value, bool) or value is None or key in keep:
+        return value
+    return str(value) if isinstance(value, int) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Dyed units that went from one place to another under the headline rule, all moves taken together.
+
+    `source` and `target` are node keys: an address, "leg:<n>" for a theft's leg, or "<stop>:<place>" for a
+    terminal. `hop` is the fewest moves from the theft to `target`.
+    """
+
+    source: str
+    target: str
+    asset: str
+    amount: int
+    moves: int
+    hop: int
