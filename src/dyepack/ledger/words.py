@@ -17,13 +17,13 @@ S32 = np.uint64(32)
 _pair = types.UniTuple(uint64, 2)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def less(alo, ahi, blo, bhi):  # type: ignore[no-untyped-def]
     """Whether a < b."""
     return ahi < bhi or (ahi == bhi and alo < blo)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def add(alo, ahi, blo, bhi):  # type: ignore[no-untyped-def]
     """(low, high, carry) of a + b."""
     lo = alo + blo
@@ -34,7 +34,7 @@ def add(alo, ahi, blo, bhi):  # type: ignore[no-untyped-def]
     return lo, hi2, over or hi2 < hi
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def sub(alo, ahi, blo, bhi):  # type: ignore[no-untyped-def]
     """(low, high) of a - b, for a >= b."""
     borrow = ONE if alo < blo else ZERO

@@ -1,7 +1,7 @@
 """Tags: who says that an address belongs to whom.
 
-Invariant: no tag without a source, a kind and a confidence; labels are kept as they were written and only shown
-through the safe function of each sink.
+Invariant: no tag without a source, a kind and a confidence; labels are kept as they were written and only
+shown through the safe function of each sink.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TagKind(StrEnum):
-    """What sort of place an address is; `stop_of` says which kinds end a trace."""
+    """What sort of place an address is; `STOPS` says which kinds end a trace."""
 
     EXCHANGE = "exchange"
     EXCHANGE_DEPOSIT = "exchange_deposit"
@@ -52,8 +52,8 @@ class Tag:
     `address` is normalised for the chain; `label` is the outside text, raw; `confidence` is 0-100 as in
     methods.md 6.3; `evidence` is a class E1-E6; `source` names the file or list and `sha256` its content;
     `date` is the day the source gives or was retrieved (ISO 8601), empty where it gives none.
-    `label_sha256` is empty while `label` is the whole text; where the text was too long (or no Unicode) it is the
-    SHA-256 of the whole text, of which `label` is the start.
+    `label_sha256` is empty while `label` is the whole text; where the text was too long (or no Unicode) it
+    is the SHA-256 of the whole text, of which `label` is the start.
     """
 
     address: str
@@ -76,8 +76,8 @@ class Tag:
 class TagSet:
     """Tags by address, in the order they were loaded; several tags may speak about one address.
 
-    The tag that names an address is the one of highest confidence that stops a trace, then the highest of all,
-    then the first loaded; the others stay visible as `others`.
+    The tag that names an address is the one of highest confidence that stops a trace, then the highest of
+    all, then the first loaded; the others stay visible in `of`.
     """
 
     tags: list[Tag] = field(default_factory=list)
@@ -113,7 +113,7 @@ class TagSet:
         return iter(self._by_address)
 
     def conflicts(self) -> list[str]:
-        """The addresses whose statements differ: in label (empty ones apart), or in where they stop a trace."""
+        """Addresses whose statements differ: in label (empty ones apart), or in where they stop a trace."""
         return [
             address
             for address, tags in self._by_address.items()

@@ -1,8 +1,10 @@
 """Swaps inside one transaction, recognised by the simplest certain shape: two moves between two parties.
 
-Invariant: a payment has at most one product, in the same transaction, later in it, in another asset, and each of
-the two is the only move of its direction between the two parties. Anything else is left as "swap not followed"
-(net balances over routers and pools are the business of a pattern detector, not of the replay).
+Invariant: a payment has at most one product, in the same transaction, later in it, in another asset; each of the
+two is the only move of its direction between the two parties, and the payee gets nothing of the product's asset
+between them. (The replay asks besides that the payee holds no dye of that asset, so that no move carries the dye of
+both.) Anything else is left as "swap not followed": net balances over routers and pools are the business of a
+pattern detector, not of the replay.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ def find_product(ledger: Ledger, paid: int) -> int | None:
             back = move
     if forth != 1 or back < paid or ledger.move_asset(back) == ledger.move_asset(paid):
         return None
-    return back
+    between = ledger.move_to[paid + 1 : back]
+    return None if (between == ledger.move_from[back]).any() else back
 
 
 def lay_over(pieces: list[Piece], units: int) -> list[Piece]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dyepack.tracing.terminals import Stop
+import numpy as np
+import numpy.typing as npt
 
 FOLLOW = 255
 """In `Plan.stops`: go on through this address whatever its tags and the hub guard say."""
@@ -16,7 +17,10 @@ FOLLOW = 255
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """Units that reached a holding by a way that the ledger does not show, just before `before_move`."""
+    """Units that reached a holding by a way that the ledger does not show, just before `before_move`.
+
+    `before_move` is the first move of a transaction (or the number of moves: after all of them).
+    """
 
     before_move: int
     holding: int
@@ -50,47 +54,43 @@ class Plan:
     backward: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Dyed:
-    """Dyed units that one move carried (or, with move < 0, that declared deposit number -1 - move brought).
+DYED = np.dtype([("move", "i8"), ("leg", "i4"), ("hop", "i4"), ("stop", "u1"), ("lo", "u8"), ("hi", "u8")])
+"""A dyed piece that a move carried (move < 0: declared deposit number -1 - move): base units in two words;
+`hop` counts moves from the theft, this one included; `stop` says where the units went (CARRIED: on)."""
 
-    `hop` counts moves from the theft, this one included; `stop` says where the units went (CARRIED: on).
-    """
+ORIGIN = np.dtype([("move", "i8"), ("leg", "i4"), ("lo", "u8"), ("hi", "u8")])
+"""Units newly dyed by a theft's move or declared deposit."""
 
-    move: int
-    leg: int
-    units: int
-    hop: int
-    stop: Stop
+HELD = np.dtype([("holding", "i8"), ("leg", "i4"), ("hop", "i4"), ("lo", "u8"), ("hi", "u8")])
+"""Dyed units in a holding at the end."""
 
+GAP = np.dtype([("move", "i8"), ("lo", "u8"), ("hi", "u8")])
+"""Clean units that a move sent beyond the sender's known balance while the sender held dye."""
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """Dyed units of one leg that the move `paid` carried into a swap, whose product the move `product` carried."""
+SWAP = np.dtype([("paid", "i8"), ("product", "i8"), ("leg", "i4"), ("lo", "u8"), ("hi", "u8"),
+                 ("product_lo", "u8"), ("product_hi", "u8")])  # fmt: skip
+"""Dyed units of one leg paid into a swap by one move, and the units of the product, by another, that they became."""
 
-    paid: int
-    product: int
-    leg: int
-    units: int
-    product_units: int
+Rows = npt.NDArray[np.void]
 
 
 @dataclass(slots=True)
 class Run:
-    """What the replay of one rule found.
-
-    origin   (move or -1 - declared deposit, leg, units newly dyed there)
-    dyed     every dyed piece that every move carried, in replay order
-    held     (holding, leg, units, hop) still there at the end
-    gaps     (move, units): clean units sent beyond the known balance while the sender held dye
-    swaps    conversions, in replay order
-    """
+    """What the replay of one rule found: arrays of the types above, in replay order (held: by holding)."""
 
     rule: str
-    origin: list[tuple[int, int, int]] = field(default_factory=list)
-    dyed: list[Dyed] = field(default_factory=list)
-    held: list[tuple[int, int, int, int]] = field(default_factory=list)
-    gaps: list[tuple[int, int]] = field(default_factory=list)
-    swaps: list[Conversion] = field(default_factory=list)
-    replayed: int = 0
+    origin: Rows
+    dyed: Rows
+    held: Rows
+    gaps: Rows
+    swaps: Rows
+    replayed: int
     """Moves looked at."""
+
+
+def units(rows: Rows, lo: str = "lo", hi: str = "hi") -> list[int]:
+    """Base units of each row as whole numbers."""
+    return [a | b << 64 for a, b in zip(rows[lo].tolist(), rows[hi].tolist(), strict=True)]
+
+
+LOW = 0xFFFFFFFFFFFFFFFF

@@ -12,12 +12,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from heapq import heappop, heappush
 
+import numpy as np
+
 from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.books import Books
 from dyepack.tracing.exchange import find_product, lay_over
 from dyepack.tracing.holding import Holding, Piece
-from dyepack.tracing.plan import FOLLOW, Conversion, Declared, Dyed, Plan, Run
+from dyepack.tracing.plan import DYED, FOLLOW, GAP, HELD, LOW, ORIGIN, SWAP, Declared, Plan, Rows, Run
 from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
 
@@ -41,7 +44,12 @@ class _Replay:
         self.ledger, self.plan, self.books = ledger, plan, Books(ledger, plan.declared)
         self.kind = find_rule(rule).holding
         self.only_pure = rule == "dirty-first"
-        self.out = Run(rule)
+        self.rule = rule
+        self.dyed: list[tuple[int, ...]] = []
+        self.origin: list[tuple[int, ...]] = []
+        self.gaps: list[tuple[int, ...]] = []
+        self.swaps: list[tuple[int, ...]] = []
+        self.replayed = 0
         ends = memoryview(ledger.move_from), memoryview(ledger.move_to)
         self.source, self.target = ends[::-1] if plan.backward else ends
         self.words = memoryview(ledger.move_amount.reshape(-1))
@@ -70,12 +78,22 @@ class _Replay:
             if key & 1:
                 self._move(abs(key) >> 1)
             else:
-                for number, d in enumerate(self.plan.declared):
-                    if d.before_move == abs(key) >> 1:
-                        self._declared(number, d)
-        for holding, place in sorted(self.open.items()):
-            self.out.held += [(holding, leg, units, place.hop) for leg, units in place.lots.lots()]
-        return self.out
+                due = [(n, d) for n, d in enumerate(self.plan.declared) if d.before_move == abs(key) >> 1]
+                for number, d in due[:: self.sign]:
+                    self._declared(number, d)
+        held = [
+            (holding, leg, place.hop, part & LOW, part >> 64)
+            for holding, place in sorted(self.open.items())
+            for leg, units in place.lots.lots()
+            for part in _rows_of(units)
+        ]
+        return Run(
+            self.rule, _rows(self.origin, ORIGIN), _rows(self.dyed, DYED), _rows(held, HELD),
+            _rows(self.gaps, GAP), _rows(self.swaps, SWAP), self.replayed,
+        )  # fmt: skip
+
+    def _note(self, move: int, pieces: list[Piece], hop: int, stop: Stop) -> None:
+        self.dyed += [(move, leg, hop, stop, units & LOW, units >> 64) for leg, units in pieces if leg]
 
     def _wait_for(self, move: int) -> None:
         if self.plan.end_move is None or move < self.plan.end_move:
@@ -87,7 +105,7 @@ class _Replay:
         giver = self.open.get(sender)
         if giver is None and receiver not in self.open and not leg and move not in self.product:
             return
-        self.out.replayed += 1
+        self.replayed += 1
         units = self.words[2 * move] | self.words[2 * move + 1] << 64
         pieces: list[Piece] = [(0, units)]
         hop = 1
@@ -97,7 +115,7 @@ class _Replay:
         if leg:
             pieces, hop = self._dye(move, leg, pieces), 1
         if move in self.product:
-            pieces, hop = self._swap_product(move, pieces, hop)
+            pieces, hop = self.product.pop(move)
         if any(p[0] for p in pieces):
             self._arrive(move, receiver, pieces, hop)
         elif receiver in self.open:
@@ -111,7 +129,7 @@ class _Replay:
     def _leave(self, giver: _Open, move: int, units: int) -> list[Piece]:
         missing = giver.lots.missing(units)
         if missing:
-            self.out.gaps.append((move, missing))
+            self.gaps.append((move, missing & LOW, missing >> 64))
         if self.kinds[move] == MoveKind.FEE and not self.plan.fees_by_rule:
             return giver.lots.withdraw_fee(units)
         return giver.lots.withdraw(units)
@@ -120,15 +138,13 @@ class _Replay:
         """Dye the clean units of a theft's move; units that an earlier leg dyed keep it (first taint wins)."""
         fresh = sum(u for old, u in pieces if old == 0)
         if fresh:
-            self.out.origin.append((move, leg, fresh))
+            self.origin.append((move, leg, fresh & LOW, fresh >> 64))
         return _joined([(old or leg, u) for old, u in pieces])
 
     def _arrive(self, move: int, receiver: int, pieces: list[Piece], hop: int) -> None:
         dyed = sum(u for leg, u in pieces if leg)
         stop = self._stop(move, receiver, pieces, dyed, hop)
-        for leg, units in pieces:
-            if leg:
-                self.out.dyed.append(Dyed(move, leg, units, hop, stop))
+        self._note(move, pieces, hop, stop)
         if stop is Stop.CARRIED:
             place = self.open.get(receiver) or self._open(receiver, move, hop)
             place.lots.deposit(pieces)
@@ -149,7 +165,7 @@ class _Replay:
         said = plan.stops.get(self.ledger.holding_address(receiver), 0)
         if said not in (0, FOLLOW, Stop.SWAP):
             return Stop(said)
-        if not plan.backward and find_product(self.ledger, move) is not None:
+        if not plan.backward and self._product_of(move) is not None:
             return Stop.CONVERTED
         if said == Stop.SWAP:
             return Stop.SWAP
@@ -208,18 +224,16 @@ class _Replay:
         gap = self.books.gap(move)
         if gap:
             place = self.open[holding]
-            for leg, units in place.lots.withdraw(gap):
-                if leg:
-                    self.out.dyed.append(Dyed(move, leg, units, place.hop + 1, Stop.UNEXPLAINED))
+            self._note(move, place.lots.withdraw(gap), place.hop + 1, Stop.UNEXPLAINED)
 
     def _declared(self, number: int, d: Declared) -> None:
         if self.plan.backward:
             self._undo_declared(number, d)
             return
-        self.out.origin.append((-1 - number, d.leg, d.units))
+        self.origin.append((-1 - number, d.leg, d.units & LOW, d.units >> 64))
         said = self.plan.stops.get(self.ledger.holding_address(d.holding), 0)
         stop = Stop(said) if said not in (0, FOLLOW) else Stop.CARRIED
-        self.out.dyed.append(Dyed(-1 - number, d.leg, d.units, 1, stop))
+        self._note(-1 - number, [(d.leg, d.units)], 1, stop)
         if stop is not Stop.CARRIED:
             return
         place = self.open.get(d.holding)
@@ -235,30 +249,37 @@ class _Replay:
     def _undo_declared(self, number: int, d: Declared) -> None:
         place = self.open.get(d.holding)
         if place is not None:
-            for leg, units in place.lots.withdraw(d.units):
-                if leg:
-                    self.out.dyed.append(Dyed(-1 - number, leg, units, place.hop + 1, Stop.DECLARED))
+            self._note(-1 - number, place.lots.withdraw(d.units), place.hop + 1, Stop.DECLARED)
             self._go_on(d.holding, d.before_move)
+
+    def _product_of(self, paid: int) -> int | None:
+        """The move that brings the product of a payment, if the payee holds no dye that could be in it."""
+        product = find_product(self.ledger, paid)
+        if product is None or product in self.plan.leg_moves or self.source[product] in self.open:
+            return None
+        return product
 
     def _convert(self, paid: int, pieces: list[Piece], hop: int) -> None:
         """Lay the dye of a payment over its product (the exchange product)."""
-        product = find_product(self.ledger, paid)
+        product = self._product_of(paid)
         if product is None:
             return
         laid = lay_over(pieces, self.ledger.amount(product))
         for (leg, units), (_, share) in zip(pieces, laid, strict=True):
             if leg:
-                self.out.swaps.append(Conversion(paid, product, leg, units, share))
-        self.product[product] = (_joined([p for p in laid if p[1]]), hop)
+                self.swaps.append((paid, product, leg, units & LOW, units >> 64, share & LOW, share >> 64))
+        self.product[product] = (_joined([p for p in laid if p[1]]), hop + 1)
         self._wait_for(product)
 
-    def _swap_product(self, move: int, pieces: list[Piece], hop: int) -> tuple[list[Piece], int]:
-        """The pieces that a product arrives with; dye that the payee held itself is not followed here."""
-        for leg, units in pieces:
-            if leg:
-                self.out.dyed.append(Dyed(move, leg, units, hop, Stop.SWAP))
-        laid, paid_hop = self.product.pop(move)
-        return laid, paid_hop + 1
+
+def _rows_of(units: int) -> list[int]:
+    """Held units as amounts that fit a row each."""
+    full, rest = divmod(units, MAX_AMOUNT)
+    return [MAX_AMOUNT] * full + [rest] * (rest > 0)
+
+
+def _rows(rows: list[tuple[int, ...]], dtype: np.dtype[np.void]) -> Rows:
+    return np.array(rows, dtype)
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

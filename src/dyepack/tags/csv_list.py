@@ -1,0 +1,215 @@
+r"""dyepack's own address list: CSV, comma-separated, UTF-8, with a header.
+
+| column | meaning | if missing or empty |
+|---|---|---|
+| address | the address or account | refused |
+| label, name, entity | whose it is; the first of the three that a row fills is its label | no label |
+| kind | a word of `grades.KIND_WORDS` | the caller's kind, else other |
+| confidence | whole number 0-100 | the caller's, else `grades.default_grade` |
+| evidence | E1-E6 | `grades.default_grade` |
+| source | who says so, at most 256 characters | the caller's, else the file's name |
+| date | day, YYYY-MM-DD | none |
+| sha256, label_sha256 | as in `Tag`; written by `write.py` | the file's own hash; none |
+
+Column names are matched without regard to case; columns of other names are left out and named in the notes.
+Invariant: cells are never changed except that all but the label's and source's are stripped of blanks.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from contextlib import contextmanager
+from datetime import date
+from io import StringIO
+from typing import TYPE_CHECKING, NoReturn
+
+from dyepack.errors import InputError, quoted
+from dyepack.tags.collect import Collector, Row
+from dyepack.tags.grades import EVIDENCE_CLASSES, KEPT_IN_LABEL, KIND_WORDS, default_grade
+from dyepack.tags.model import TagKind
+from dyepack.tags.text import BLANKS, LABEL_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LABELS = ("label", "name", "entity")
+KNOWN = ("address", *LABELS, "kind", "confidence", "evidence", "source", "date", "sha256", "label_sha256")
+
+_WHOLE = re.compile(r"[0-9]{1,3}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def looks_like_csv(text: str) -> bool:
+    """Whether the first line with content has separators, or is the lone word `address`."""
+    first = text.lstrip(BLANKS).split("\n", 1)[0].strip(BLANKS)
+    return any(sign in first for sign in ",;\t") or first.strip('"').lower() == "address"
+
+
+def read_csv(text: str, into: Collector) -> None:
+    """Hand every row to the collector. Raises InputError with line and column for a row that is no use."""
+    with _long_cells():
+        rows = _rows(text, into)
+        header = next(rows, None)
+        if header is None:
+            raise InputError(
+                into.given.path, "holds no row", remedy="give a header line with an address column"
+            )
+        _Reader(into, *header).read(rows)
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let cells be as long as the file: the csv module stops at 128 KiB, and a label of 1 MB is legal."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _rows(text: str, into: Collector) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the line it begins on."""
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            remedy = "close every quoted cell, and double the quotes inside"
+            raise InputError(into.given.path, f"is not CSV: {error}", remedy=remedy, line=line) from None
+        if row:
+            yield line, row
+
+
+def _is_day(text: str) -> bool:
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+class _Reader:
+    """Rows under one header."""
+
+    def __init__(self, into: Collector, line: int, header: list[str]) -> None:
+        self.into, self.width, self.header = into, len(header), header
+        self.line, self.row = line, header
+        names = [cell.strip(BLANKS).lower() for cell in header]
+        for name in KNOWN:
+            if names.count(name) > 1:
+                self._refuse(name, "stands twice in the header", "keep one of the two columns")
+        if "address" not in names:
+            remedy = "name the column of addresses `address`; columns are separated by commas"
+            self._refuse("address", "is missing from the header", remedy)
+        self.at = {name: names.index(name) for name in KNOWN if name in names}
+        unread = [quoted(cell) for cell, name in zip(header, names, strict=True) if name not in KNOWN]
+        if unread:
+            into.note("columns not read: " + ", ".join(unread))
+
+    def read(self, rows: Iterator[tuple[int, list[str]]]) -> None:
+        """Take all rows; count those whose kind or hash is not their own."""
+        kindless = foreign = 0
+        for self.line, self.row in rows:
+            self._check_width()
+            word = self._cell("kind").lower()
+            kindless += not word
+            foreign += self._take(word)
+        if kindless:
+            kind = self.into.given.kind
+            says = "other, which stops no trace" if kind is None else f"{kind.value}, as the caller says"
+            self.into.note(f"{kindless} rows state no kind: taken as {says}")
+        if foreign:
+            self.into.note(
+                f"{foreign} rows give the SHA-256 of another file as their source; taken as written"
+            )
+
+    def _take(self, word: str) -> bool:
+        """Hand one row over; whether it names the hash of another file."""
+        address = self._cell("address")
+        if not address:
+            self._refuse("address", "is empty", "give the address, or remove the row")
+        kind = self._kind(word)
+        label = next((self.row[self.at[n]] for n in LABELS if n in self.at and self.row[self.at[n]]), "")
+        if word in KEPT_IN_LABEL:
+            label = f"{label} [{word}]" if label else word
+        sha256 = self._hash("sha256")
+        row = Row(
+            confidence=self._confidence(),
+            evidence=self._evidence(),
+            source=self._source(),
+            sha256=sha256,
+            date=self._date(),
+            label_sha256=self._label_hash(label),
+        )
+        self.into.add(address, label, kind, default_grade(kind), at=self.line, row=row)
+        return sha256 not in {"", self.into.given.sha256}
+
+    def _refuse(self, column: str, problem: str, remedy: str) -> NoReturn:
+        raise InputError(self.into.given.path, problem, remedy=remedy, line=self.line, field=column)
+
+    def _check_width(self) -> None:
+        got = len(self.row)
+        if got != self.width:
+            column = self.header[got] if got < self.width else self.header[-1]
+            remedy = "give every column a cell, and quote cells that hold a comma"
+            self._refuse(column, f"the row has {got} cells, the header {self.width}", remedy)
+
+    def _cell(self, name: str) -> str:
+        return self.row[self.at[name]].strip(BLANKS) if name in self.at else ""
+
+    def _kind(self, word: str) -> TagKind:
+        if not word:
+            return self.into.given.kind or TagKind.OTHER
+        kind = KIND_WORDS.get(word)
+        if kind is None:
+            self._refuse("kind", f"{quoted(word)} is not a kind", "use one of: " + ", ".join(KIND_WORDS))
+        return kind
+
+    def _confidence(self) -> int | None:
+        text = self._cell("confidence")
+        if not text:
+            return None
+        if not _WHOLE.fullmatch(text) or int(text) > 100:
+            self._refuse("confidence", f"{quoted(text)} is not 0 to 100", "give a whole number from 0 to 100")
+        return int(text)
+
+    def _evidence(self) -> str:
+        text = self._cell("evidence").upper()
+        if text and text not in EVIDENCE_CLASSES:
+            remedy = "use one of: " + ", ".join(EVIDENCE_CLASSES)
+            self._refuse("evidence", f"{quoted(text)} is not an evidence class", remedy)
+        return text
+
+    def _source(self) -> str:
+        text = self.row[self.at["source"]] if "source" in self.at else ""
+        if len(text) > LABEL_LIMIT:
+            self._refuse("source", f"has {len(text)} characters", f"shorten it to {LABEL_LIMIT}")
+        return text
+
+    def _date(self) -> str:
+        text = self._cell("date")
+        if not text:
+            return ""
+        if not _is_day(text):
+            self._refuse("date", f"{quoted(text)} is not a day", "write it as YYYY-MM-DD")
+        return text
+
+    def _hash(self, name: str) -> str:
+        text = self._cell(name)
+        if text and not _HASH.fullmatch(text):
+            self._refuse(name, "is not a SHA-256", "give 64 lower-case hexadecimal digits, or leave it empty")
+        return text
+
+    def _label_hash(self, label: str) -> str:
+        text = self._hash("label_sha256")
+        if text and len(label) > LABEL_LIMIT:
+            remedy = f"cut the label to {LABEL_LIMIT} characters, or leave label_sha256 empty"
+            self._refuse("label_sha256", "stands beside a label that is not cut", remedy)
+        return text

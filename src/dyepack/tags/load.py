@@ -1,0 +1,119 @@
+"""Reads a file of tags, whatever its format.
+
+FORMATS is the whole list of what can be read; a format is told by its content, never by the file's name. A
+new one is a module with a `matches` and a `read`, and a line here, before the plain list, which takes what
+is left.
+
+Invariant: a file is read whole or not at all, and its tags carry the SHA-256 of the bytes that were read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dyepack.errors import InputError, UsageError, quoted
+from dyepack.tags.collect import Collector, Given
+from dyepack.tags.csv_list import looks_like_csv, read_csv
+from dyepack.tags.explorer import looks_like_object, read_explorer
+from dyepack.tags.grades import KIND_WORDS
+from dyepack.tags.plain_list import read_array, read_lines
+from dyepack.tags.text import BLANKS, LABEL_LIMIT, storable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dyepack.tags.model import TagKind, TagSet
+
+MAX_BYTES = 200 * 1024 * 1024
+"""The largest file that is read, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format of tags: `matches` looks at the text's start, `read` hands its statements to a collector."""
+
+    name: str
+    matches: Callable[[str], bool]
+    read: Callable[[str, Collector], None]
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("explorer labels (JSON object)", looks_like_object, read_explorer),
+    Format("plain list (JSON array)", lambda text: text.lstrip(BLANKS)[:1] == "[", read_array),
+    Format("address list (CSV)", looks_like_csv, read_csv),
+    Format("plain list (one address a line)", lambda _: True, read_lines),
+)
+"""Every format, in the order in which they are tried."""
+
+
+def load(
+    path: Path, *, confidence: int | None = None, kind: str | None = None, source: str | None = None
+) -> TagSet:
+    """The tags of a file, with notes on everything that was not taken as it stands.
+
+    What a row says itself goes first, then `confidence` (0-100), `kind` (a word of KIND_WORDS) and `source`
+    (at most 256 characters) as given here, then the format's default (`grades`). Raises InputError for a
+    file that cannot be used, naming line and column where there are any, and UsageError for words given
+    here that make no sense.
+    """
+    given_kind = _kind(kind)
+    if confidence is not None and not 0 <= confidence <= 100:
+        raise UsageError(
+            f"confidence {confidence} is not 0 to 100", remedy="give a whole number from 0 to 100"
+        )
+    if source is not None and (not source or len(source) > LABEL_LIMIT):
+        raise UsageError(
+            f"a source has 1 to {LABEL_LIMIT} characters, not {len(source)}",
+            remedy="say briefly who states the tags",
+        )
+    data = _bytes(path)
+    text = _text(path, data)
+    said_by = storable(source if source is not None else path.name)
+    into = Collector(Given(path, hashlib.sha256(data).hexdigest(), said_by, confidence, given_kind))
+    next(form for form in FORMATS if form.matches(text)).read(text, into)
+    return into.finish()
+
+
+def _kind(word: str | None) -> TagKind | None:
+    if word is None:
+        return None
+    kind = KIND_WORDS.get(word.strip(BLANKS).lower())
+    if kind is None:
+        raise UsageError(f"{quoted(word)} is not a kind", remedy="use one of: " + ", ".join(KIND_WORDS))
+    return kind
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a regular file within MAX_BYTES, never more, even if the file grows meanwhile."""
+    try:
+        if path.is_dir():
+            raise InputError(path, "is a folder", remedy="name a file of tags")
+        if path.exists() and not path.is_file():
+            raise InputError(path, "is not a regular file", remedy="save its content to a file first")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(path, "does not exist", remedy="check the path") from None
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+        raise InputError(path, problem, remedy="check the path and its permissions") from None
+    if len(data) > MAX_BYTES:
+        problem = f"has more than {MAX_BYTES} bytes"
+        raise InputError(path, problem, remedy="split it, or keep only the addresses of interest")
+    return data
+
+
+def _text(path: Path, data: bytes) -> str:
+    """The content as text, without a byte order mark."""
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        remedy = "save it as UTF-8; unpack it first if it is compressed"
+        raise InputError(path, f"is not UTF-8 at byte {error.start}", remedy=remedy, line=line) from None
+    if not text.strip(BLANKS):
+        raise InputError(path, "is empty", remedy="give a file that holds tags")
+    return text
