@@ -58,9 +58,7 @@ def assert_nothing_lost(graph: Graph, given_flows: list[Flow]) -> None:
             into[node.key, asset] -= inside
             out[node.key, asset] -= inside
         for asset in node.into:
-            assert node.into[asset] == sum(
-                k.amount for k in graph.links if (k.target, k.asset) == (node.key, asset)
-            )
+            assert node.into[asset] == sum(k.amount for k in graph.links if (k.target, k.asset) == (node.key, asset))
     assert not any(into.values())
     assert not any(out.values())
 
@@ -73,7 +71,7 @@ def test_gathering_conserves_every_amount(given_flows: list[Flow]) -> None:
     assert len(graph.nodes) <= MAX_NODES
     assert graph.columns <= MAX_LAYERS + 2
     drawn = figure(sample()[0], given_flows)
-    root = ET.fromstring(drawn.svg)  # noqa: S314  # our own text
+    root = ET.fromstring(drawn.svg)  # our own text
     titled = [p for p in root.iter(f"{SVG}path") if p.find(f"{SVG}title") is not None]
     assert len(titled) == len(graph.links)
     assert len(list(root.iter(f"{SVG}rect"))) == len(graph.nodes)
@@ -118,7 +116,7 @@ def test_money_that_comes_back_is_drawn_dashed_and_said() -> None:
 
 
 def test_an_empty_trace_has_a_figure() -> None:
-    ET.fromstring(draw([], sample()[0]))  # noqa: S314  # our own text
+    ET.fromstring(draw([], sample()[0]))  # our own text
 
 
 def test_assets_are_scaled_separately() -> None:
@@ -182,7 +180,7 @@ def test_hostile_names_stay_text(text: str) -> None:
 
 
 def assert_allowed(statement: Statement, given_flows: list[Flow]) -> None:
-    root = ET.fromstring(draw(given_flows, statement))  # noqa: S314  # our own text
+    root = ET.fromstring(draw(given_flows, statement))  # our own text
     allowed = {SVG + t for t in ("svg", "title", "desc", "style", "g", "rect", "path", "text")}
     assert {e.tag for e in root.iter()} <= allowed
     attributes = {a for e in root.iter() for a in e.attrib}

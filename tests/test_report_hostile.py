@@ -15,7 +15,7 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
-from dyepack.report.sinks import for_csv, for_html, for_terminal, short_address, visible
+from dyepack.sinks import for_csv, for_html, for_terminal, short_address, visible
 
 MARKUP = [
     "<script>alert(1)</script>",
@@ -155,9 +155,7 @@ def test_terminal_holds_no_control_and_no_markup(text: str) -> None:
     assert not hidden(shown)
     assert len(shown) <= 120
     out = io.StringIO()
-    Console(file=out, force_terminal=True, color_system="truecolor", width=400).print(
-        Text(shown), markup=True
-    )
+    Console(file=out, force_terminal=True, color_system="truecolor", width=400).print(Text(shown), markup=True)
     assert out.getvalue() == shown + "\n"
 
 

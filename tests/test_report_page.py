@@ -12,9 +12,9 @@ import pytest
 
 from dyepack.money import Asset
 from dyepack.report.page import environment, render
-from dyepack.report.sinks import for_html
 from dyepack.report.view import View
 from dyepack.report.words import Names, share, utc
+from dyepack.sinks import for_html
 from dyepack.tracing.statement import Balance, Flow, Source, Statement, Terminal
 from tests.test_report_hostile import HOSTILE
 from tests.test_report_sample import ETH, TOKEN, address, sample, tag
@@ -85,9 +85,7 @@ def page() -> str:
 
 def test_it_is_one_file_without_script_or_network(page: str) -> None:
     read = Reader(page)
-    assert not {"script", "iframe", "object", "embed", "link", "base", "form", "foreignobject"} & set(
-        read.tags
-    )
+    assert not {"script", "iframe", "object", "embed", "link", "base", "form", "foreignobject"} & set(read.tags)
     assert {v[0] for _, n, v in read.attributes if n in {"src", "href", "xlink:href"} and v} == {"#"}
     assert not [n for _, n, _ in read.attributes if n.startswith("on")]
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
@@ -132,9 +130,7 @@ def test_poison_stands_in_the_rule_table_only() -> None:
     statement, flows = sample()
     exact = Names(statement).number("native", 777_777 * ETH + 123)
     first = statement.terminals[0]
-    statement.terminals[0] = replace(
-        first, entity="Odd", amounts=first.amounts | {"poison": 777_777 * ETH + 123}
-    )
+    statement.terminals[0] = replace(first, entity="Odd", amounts=first.amounts | {"poison": 777_777 * ETH + 123})
     statement.balances.append(Balance("poison", 0, "native", 1, 0, 0, {}))
     page = render(statement, flows)
     shown = page.replace("<wbr>", "")
@@ -167,9 +163,7 @@ def test_swaps_are_said_and_balance() -> None:
     ]
     amounts = {"fifo": 6}
     held = Terminal("a", "", "held", "native", amounts, {0: 6}, 1, "", "", [], (1, 1), None)
-    cashed = replace(
-        held, place="b", stop="service", asset=TOKEN, amounts={"fifo": 9_000_000}, entity="X", tag=tag()
-    )
+    cashed = replace(held, place="b", stop="service", asset=TOKEN, amounts={"fifo": 9_000_000}, entity="X", tag=tag())
     statement.terminals = [held, cashed]
     statement.interval_rules = []
     statement.assets["native"] = Asset("native", "BTC", 0)
@@ -204,9 +198,7 @@ def test_assets_that_share_a_symbol_are_told_apart() -> None:
     assert names.symbol(TOKEN) == f"USDC (0xa0b869…{TOKEN[-6:]})"
     assert names.symbol(fake) == "usdc (0xffffff…ffffff)"
     assert names.symbol("native") == "ETH"
-    assert names.exact("0x" + "e" * 40, 1234) == "1,234 base units of 0xeeeeee…eeeeee".replace(
-        "base units of ", ""
-    )
+    assert names.exact("0x" + "e" * 40, 1234) == "1,234 base units of 0xeeeeee…eeeeee".replace("base units of ", "")
 
 
 @pytest.mark.parametrize(
@@ -334,9 +326,7 @@ def test_nothing_runs_in_a_browser(tmp_path: Path) -> None:
             "figures": tab.locator("svg[role=img]").count(),
             "scripts": tab.locator("script, iframe, img, foreignObject, form, base").count(),
             "ran": tab.evaluate("window.ran === true"),
-            "wide": tab.evaluate(
-                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-            ),
+            "wide": tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"),
             "named": tab.get_by_role("img").first.get_attribute("aria-labelledby"),
         }
         browser.close()

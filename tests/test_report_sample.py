@@ -10,7 +10,7 @@ from dyepack.tracing.statement import Balance, Flow, Source, Statement, Terminal
 
 ETH = 10**18
 USDC = 10**6
-TOKEN = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"  # noqa: S105
+TOKEN = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
 RULES = ["fifo", "lifo-a", "haircut", "taint-first"]
 ALL = [*RULES, "dirty-first", "poison"]
 
@@ -36,9 +36,7 @@ class Maker:
         self.flows: list[Flow] = []
         self.terminals: list[Terminal] = []
 
-    def move(
-        self, source: str, target: str, amount: int, hop: int, asset: str = "native", moves: int = 1
-    ) -> None:
+    def move(self, source: str, target: str, amount: int, hop: int, asset: str = "native", moves: int = 1) -> None:
         self.flows.append(Flow(source, target, asset, amount, moves, hop))
 
     def stop(
@@ -184,9 +182,7 @@ def _tokens(make: Maker) -> None:
         entity="Uniswap v3 pool",
         spread=10**9,
     )
-    make.stop(
-        address(401), address(403), "service", 750_000 * USDC, 3, asset=TOKEN, leg=2, entity="Exchange B"
-    )
+    make.stop(address(401), address(403), "service", 750_000 * USDC, 3, asset=TOKEN, leg=2, entity="Exchange B")
     make.stop(address(400), address(400), "held", 499_999_500_001, 1, asset=TOKEN, leg=2)
     make.stop(address(400), "0x" + "0" * 36 + "dead", "burn", 499_999, 2, asset=TOKEN, leg=2)
 
@@ -202,9 +198,7 @@ def _level(make: Maker) -> None:
             continue
         legs = {leg: old.by_leg.get(leg, 0) + t.by_leg.get(leg, 0) for leg in old.by_leg | t.by_leg}
         amounts = {rule: old.amounts[rule] + t.amounts[rule] for rule in ALL}
-        joined[key] = replace(
-            old, amounts=amounts, by_leg=legs, moves=old.moves + t.moves, txids=old.txids + t.txids
-        )
+        joined[key] = replace(old, amounts=amounts, by_leg=legs, moves=old.moves + t.moves, txids=old.txids + t.txids)
     make.terminals = list(joined.values())
     fees = sum(f.amount for f in make.flows if f.target == "fee:")
     amounts = dict.fromkeys(ALL, fees) | {"poison": fees * 4}
@@ -239,6 +233,4 @@ def test_the_sample_balances() -> None:
         reached = sum(f.amount for f in flows if f.asset == asset and f.target.split(":")[0] != f.target)
         assert reached == statement.total(asset)
     for rule in (*RULES, "dirty-first"):
-        assert sum(t.amount(rule) for t in statement.terminals if t.asset == "native") == statement.total(
-            "native"
-        )
+        assert sum(t.amount(rule) for t in statement.terminals if t.asset == "native") == statement.total("native")

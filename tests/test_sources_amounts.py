@@ -39,10 +39,7 @@ def table(values: object, kind: object) -> Table:
 
 def read(values: list[str], decimals: int = 0) -> list[int]:
     result = amounts(table(values, pa.string())["amount"], decimals=decimals)
-    return [
-        int(result.oversize[i]) if i in result.oversize else to_int(result.words[i])
-        for i in range(len(values))
-    ]
+    return [int(result.oversize[i]) if i in result.oversize else to_int(result.words[i]) for i in range(len(values))]
 
 
 @given(st.lists(BIG, min_size=1, max_size=20))
@@ -93,15 +90,11 @@ def test_products_and_sums_are_exact(pairs: list[tuple[int, int]]) -> None:
     assert [to_int(w) for w in add(words, words)] == [2 * x * y for x, y in pairs]
 
 
-HEADERS = st.sampled_from(
-    [b"", *(",".join(names).encode() + b"\n" for names in (LAYOUT.required, TRACES.required))]
-)
+HEADERS = st.sampled_from([b"", *(",".join(names).encode() + b"\n" for names in (LAYOUT.required, TRACES.required))])
 PIECES = st.sampled_from(
     [b",", b"\n", b"\r", b'"', b"0x", b"1", b"0x" + b"a" * 40, b"0x" + b"b" * 64, b"call", b"-1", b"\xff"]
 )
-JUNK = st.builds(
-    lambda head, body: head + body, HEADERS, st.binary(max_size=80) | st.lists(PIECES).map(b"".join)
-)
+JUNK = st.builds(lambda head, body: head + body, HEADERS, st.binary(max_size=80) | st.lists(PIECES).map(b"".join))
 
 
 @settings(deadline=None, max_examples=200)
@@ -114,9 +107,7 @@ def test_junk_is_a_result_or_an_input_error(data: bytes) -> None:
             lambda: import_explorer([path]),
             lambda: import_etl(transactions=[path]),
             lambda: import_etl(traces=[path]),
-            lambda: import_transfers(
-                path, asset=Asset("USD", "USD", 2), columns={"tx": "hash", "time": "timestamp"}
-            ),
+            lambda: import_transfers(path, asset=Asset("USD", "USD", 2), columns={"tx": "hash", "time": "timestamp"}),
         ]
         for read_file in readers:
             with contextlib.suppress(InputError):

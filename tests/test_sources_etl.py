@@ -123,9 +123,7 @@ def test_fixture_geth_traces_take_their_hashes_from_transactions(tmp_path: Path,
     with pytest.raises(InputError, match="transaction_hash"):
         import_etl(traces=[path])
     block = rows(path)[0]["block_number"]
-    listed = write(
-        tmp_path / "t.csv", TX, *(f"{h},{block},{i},{A},{B},0,1,9" for i, h in enumerate((H1, H2)))
-    )
+    listed = write(tmp_path / "t.csv", TX, *(f"{h},{block},{i},{A},{B},0,1,9" for i, h in enumerate((H1, H2))))
     result = import_etl(transactions=listed, traces=[path])
     assert plain(result) == []
     assert result.counts.get("suicide_unknown", 0) == (name == "suicide")
@@ -136,9 +134,7 @@ def traces(tmp_path: Path, *lines: str, columns: tuple[str, ...] = ("error", "st
     return write(tmp_path / "traces.csv", ",".join((*TRACES.required, *columns)), *lines)
 
 
-def trace(
-    path: str, *, kind: str = "call", call: str = "call", value: int = 1, end: str = ",1", tx: str = H1
-) -> str:
+def trace(path: str, *, kind: str = "call", call: str = "call", value: int = 1, end: str = ",1", tx: str = H1) -> str:
     return f'{tx},9,0,{A},{B},{value},{kind},{call if kind == "call" else ""},"{path}",{end}'
 
 
@@ -170,9 +166,7 @@ def test_failure_is_inherited_where_there_is_no_status(tmp_path: Path) -> None:
 def test_without_status_a_missing_parent_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         import_etl(
-            traces=traces(
-                tmp_path, trace("", end=""), trace("0,1", end=""), trace("1", end=""), columns=("error",)
-            )
+            traces=traces(tmp_path, trace("", end=""), trace("0,1", end=""), trace("1", end=""), columns=("error",))
         )
     assert (caught.value.line, caught.value.field) == (3, "trace_address")
 
@@ -217,9 +211,7 @@ def test_a_created_contract_is_paid_or_asked_for(tmp_path: Path) -> None:
 def test_fees_have_all_their_parts(tmp_path: Path) -> None:
     listed = write(tmp_path / "t.csv", TX, f"{H1},9,0,{A},{B},0,5,77")
     header = "transaction_hash,gas_used,effective_gas_price,blob_gas_used,blob_gas_price,l1_fee"
-    result = import_etl(
-        transactions=listed, receipts=write(tmp_path / "r.csv", header, f"{H1},10,6,100,2,1000")
-    )
+    result = import_etl(transactions=listed, receipts=write(tmp_path / "r.csv", header, f"{H1},10,6,100,2,1000"))
     assert [m[6] for m in plain(result)] == [60 + 200 + 1000]
 
 
@@ -232,9 +224,7 @@ def test_token_issue_burn_collectible_and_names(tmp_path: Path) -> None:
         f"{D},{A},{B},0,{H1},3,9",
     ]
     lines.append(f"{D},{A},{B},{(1 << 256) - 1},{H1},4,9")
-    tokens = write(
-        tmp_path / "tokens.csv", "address,symbol,decimals", f"{upper},<b>,6", f"{D},X,", f"{upper},Y,7"
-    )
+    tokens = write(tmp_path / "tokens.csv", "address,symbol,decimals", f"{upper},<b>,6", f"{D},X,", f"{upper},Y,7")
     result = import_etl(token_transfers=write(tmp_path / "tt.csv", header, *lines), tokens=tokens)
     assert [m[1:6] for m in plain(result)] == [(1, 1, "", A, upper.lower()), (1, 2, A, ZERO, upper.lower())]
     assert {key: (a.symbol, a.decimals) for key, a in result.assets.items()} == {
@@ -275,9 +265,7 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
     from pyarrow import csv as arrow_csv
     from pyarrow import parquet
 
-    exact = arrow_csv.ConvertOptions(
-        column_types={"value": pa.decimal128(38, 0), "trace_address": pa.string()}
-    )
+    exact = arrow_csv.ConvertOptions(column_types={"value": pa.decimal128(38, 0), "trace_address": pa.string()})
 
     def copy(path: Path) -> Path:
         target = tmp_path / (path.stem + ".parquet")

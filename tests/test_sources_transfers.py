@@ -61,9 +61,7 @@ def test_harmony_matches_a_plain_reading() -> None:
             index = ordinals[row["Tx_hash"]] = ordinals.get(row["Tx_hash"], -1) + 1
             if units:
                 ends = (row["From"].lower()[2:], row["To"].lower()[2:])
-                expected.append(
-                    (row["Tx_hash"][2:].lower(), int(row["Block"]), time, index, *ends, units, line)
-                )
+                expected.append((row["Tx_hash"][2:].lower(), int(row["Block"]), time, index, *ends, units, line))
     result = import_transfers(HARMONY, asset=USD, columns=NAMES)
     moves = only(result)
     got = [
@@ -177,9 +175,7 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    text = only(
-        read(tmp_path, f"2023-01-13 20:34:11,1,{H},{A},{B},1.25", f"1970-01-02 00:00:00,2,{H},{B},{A},3")
-    )
+    text = only(read(tmp_path, f"2023-01-13 20:34:11,1,{H},{A},{B},1.25", f"1970-01-02 00:00:00,2,{H},{B},{A},3"))
     columns = {
         "time": pa.array([1673642051, 86400], pa.timestamp("s", "UTC")).cast(pa.timestamp("us", "UTC")),
         "block": pa.array([1, 2], pa.uint32()),

@@ -87,8 +87,7 @@ def test_positions_ids_and_amounts() -> None:
     assert all(a < b for a, b in itertools.pairwise(keys))
     assert len(np.unique(moves.addresses, axis=0)) == len(moves.addresses)
     changes = int(
-        (np.diff(moves.block) != 0).sum()
-        + ((np.diff(moves.block) == 0) & (np.diff(moves.tx_index) != 0)).sum()
+        (np.diff(moves.block) != 0).sum() + ((np.diff(moves.block) == 0) & (np.diff(moves.tx_index) != 0)).sum()
     )
     assert len(np.unique(moves.tx_id, axis=0)) == changes + 1
     assert (moves.amount[:, 1] > 0).mean() > 0.01

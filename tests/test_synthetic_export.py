@@ -63,11 +63,7 @@ def test_the_story_survives_as_csv(tmp_path: Path, background: int) -> None:
     assert [log["transaction_hash"] for log in empty] == [z.tx_id for z in incident.zero_transfers]
     places = [(log["block_number"], log["log_index"]) for log in logs]
     assert len(set(places)) == len(places)
-    top = {
-        t["transaction_hash"]: t["value"]
-        for t in traces
-        if t["trace_type"] == "call" and not t["trace_address"]
-    }
+    top = {t["transaction_hash"]: t["value"] for t in traces if t["trace_type"] == "call" and not t["trace_address"]}
     assert top == {tx["hash"]: tx["value"] for tx in txs}
     keys = [t["trace_id"] for t in traces]
     assert len(set(keys)) == len(keys)
@@ -80,8 +76,7 @@ def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
     for one, two in zip(plain, packed, strict=True):
         rows = pq.read_table(two).to_pylist()
         assert [
-            {k: "" if v is None else str(int(v)) if k == "value" else str(v) for k, v in row.items()}
-            for row in rows
+            {k: "" if v is None else str(int(v)) if k == "value" else str(v) for k, v in row.items()} for row in rows
         ] == read(one)
 
 

@@ -313,9 +313,7 @@ def test_hot_wallet_works_before_and_after_the_theft() -> None:
     amber = incident.address("Amber hot wallet")
     stolen = {tx for leg in incident.legs for tx in leg.tx_ids}
     at = [n for n, row in enumerate(rows) if row.tx in stolen]
-    honest = [
-        n for n, row in enumerate(rows) if row.sender == amber and row.receiver and row.tx not in stolen
-    ]
+    honest = [n for n, row in enumerate(rows) if row.sender == amber and row.receiver and row.tx not in stolen]
     assert sum(n < at[0] for n in honest) > 10
     assert sum(n > at[-1] for n in honest) > 10
 

@@ -59,9 +59,7 @@ def test_hostile_labels_are_kept_raw_and_come_back(tmp_path: Path, label: str) -
         assert not any(sign in note for note in load(path).notes for sign in "\x1b\u202e\n\x00")
 
 
-@pytest.mark.parametrize(
-    "label", ["L" * 257, "\x1b[31m" * 200_000, "🍣\n" * 500], ids=["257", "1 MB", "lines"]
-)
+@pytest.mark.parametrize("label", ["L" * 257, "\x1b[31m" * 200_000, "🍣\n" * 500], ids=["257", "1 MB", "lines"])
 def test_long_labels_are_cut_with_a_hash(tmp_path: Path, label: str) -> None:
     explorer, own = tmp_path / "l.json", tmp_path / "l.csv"
     explorer.write_text(json.dumps({A: {"name": label, "labels": []}}), encoding="utf-8")

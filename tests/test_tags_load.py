@@ -243,9 +243,7 @@ def test_bad_input_is_told_with_its_place(put: Callable[..., Path], case: str) -
     assert error.remedy
 
 
-def test_files_that_are_none(
-    tmp_path: Path, put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_that_are_none(tmp_path: Path, put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr(load_module, "MAX_BYTES", 10)
     for path, says in [

@@ -61,9 +61,7 @@ def test_explorer_labels() -> None:
     took = time.perf_counter() - began
     raw = json.loads(text)
     assert len(raw) == len(re.findall(r'"name":', text)) == len(set(got.addresses())) == 23_288
-    assert {t.address: t.label for t in got.tags} == {
-        a: e["name"] or ", ".join(e["labels"]) for a, e in raw.items()
-    }
+    assert {t.address: t.label for t in got.tags} == {a: e["name"] or ", ".join(e["labels"]) for a, e in raw.items()}
 
     def filed_under(*slugs: str) -> set[str]:
         return {a for a, e in raw.items() if not set(slugs).isdisjoint(e["labels"])}
@@ -113,9 +111,7 @@ def test_the_explorer_agrees_with_the_ronin_list_but_for_the_victim() -> None:
     """The victim was a bridge: the case's own list outranks the web crawl, so money sent back is returned."""
     ronin, explorer = load(RONIN), load(EXPLORER)
     both = [(t, explorer.naming(t.address)) for t in ronin.tags]
-    stops = [
-        (mine.stop, other.stop) for mine, other in both if other is not None and mine.stop and other.stop
-    ]
+    stops = [(mine.stop, other.stop) for mine, other in both if other is not None and mine.stop and other.stop]
     assert len(stops) == 13
     assert [pair for pair in stops if pair[0] is not pair[1]] == [(Stop.RETURNED, Stop.BRIDGE)]
     explorer.merge(ronin)
@@ -130,9 +126,7 @@ def test_ofac_names() -> None:
     assert len(lines) == len(got.tags) == 97
     assert [t.address for t in got.tags] == [line[:42].lower() for line in lines]
     assert [t.label for t in got.tags] == [line[43:].strip('"') for line in lines]
-    assert {(t.kind, t.confidence, t.evidence, t.stop) for t in got.tags} == {
-        (TagKind.SANCTIONED, 60, "E3", None)
-    }
+    assert {(t.kind, t.confidence, t.evidence, t.stop) for t in got.tags} == {(TagKind.SANCTIONED, 60, "E3", None)}
     assert sum(t.label == "LAZARUS GROUP" for t in got.tags) == 8
 
 

@@ -9,8 +9,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,11 @@ import numpy.typing as npt
 from dyepack.errors import LedgerError
 from dyepack.ledger.manifest import Manifest
 from dyepack.ledger.schema import I64, MARK_EVERY, NOWHERE, U8, U32, U64
-from dyepack.money import Asset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dyepack.money import Asset
 
 _HASHED = 1 << 24
 

@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from dyepack.errors import LedgerError
-from dyepack.ledger.builder import Built
 from dyepack.ledger.manifest import COMPLETE, STATES, Column, Manifest
-from dyepack.ledger.schema import U8, OversizeMove
 from dyepack.money import Asset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dyepack.ledger.builder import Built
+    from dyepack.ledger.schema import U8, OversizeMove
 
 
 def write_ledger(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from dyepack.report.flow_graph import MAX_NODES, ROLES, Graph, build
 from dyepack.report.flow_layout import BOX, HAIR, Box, Layout, Ribbon, place
 from dyepack.report.flow_words import Labels, caption, summary
-from dyepack.report.sinks import for_html, visible
 from dyepack.report.words import Names, counted
+from dyepack.sinks import for_html, visible
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -94,7 +94,7 @@ def _svg(graph: Graph, layout: Layout, labels: Labels, statement: Statement) -> 
         h=_n(layout.height + 34),
         title=for_html(f"Flow of the stolen money: {statement.title or statement.theft}"),
         desc=for_html(summary(graph, labels)),
-        style=Markup(_STYLE),  # noqa: S704  # our own constant
+        style=Markup(_STYLE),  # our own constant
         heads=_heads(layout, graph),
         parts=Markup("").join(parts),
         legend=legend,
@@ -201,8 +201,7 @@ def _box(box: Box, labels: Labels) -> Markup:
         r=node.role, x=_n(sign[0]), y=_n(sign[1]), d=_SIGNS[node.role]
     )
     return Markup(
-        '<g><rect class="n f-{r}" x="{x}" y="{y}" width="{w}" height="{h}" rx="2"/>{sign}{text}'
-        "<title>{t}</title></g>\n"
+        '<g><rect class="n f-{r}" x="{x}" y="{y}" width="{w}" height="{h}" rx="2"/>{sign}{text}<title>{t}</title></g>\n'
     ).format(
         r=node.role,
         x=_n(box.x),
@@ -220,9 +219,7 @@ def _two(at: tuple[float, float], anchor: str, kind: str, first: Markup, second:
     from markupsafe import Markup
 
     (x, y), line = at, Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>')
-    return line.format(kind, _n(x), _n(y), anchor, first) + line.format(
-        "s", _n(x), _n(y + 12), anchor, second
-    )
+    return line.format(kind, _n(x), _n(y), anchor, first) + line.format("s", _n(x), _n(y + 12), anchor, second)
 
 
 def _legend(y: float) -> Markup:
@@ -232,9 +229,9 @@ def _legend(y: float) -> Markup:
     x, parts = 24.0, []
     for role, words in ROLES.items():
         parts.append(
-            Markup(
-                '<path class="n f-{}" transform="translate({} {})" d="{}"/><text x="{}" y="{}">{}</text>'
-            ).format(role, _n(x), _n(y + 8), _SIGNS[role], _n(x + 11), _n(y + 12), words)
+            Markup('<path class="n f-{}" transform="translate({} {})" d="{}"/><text x="{}" y="{}">{}</text>').format(
+                role, _n(x), _n(y + 8), _SIGNS[role], _n(x + 11), _n(y + 12), words
+            )
         )
         x += 34 + 6.1 * len(words)
     return Markup('<g class="legend">{}</g>\n').format(Markup("").join(parts))

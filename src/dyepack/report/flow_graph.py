@@ -273,9 +273,7 @@ def _components(keys: set[str], flows: list[Flow]) -> list[list[str]]:
     return [found[key] for key in sorted(found)]
 
 
-def _capped(
-    boxes: list[tuple[int, list[str]]], size: dict[str, float], budget: int
-) -> list[tuple[int, list[str]]]:
+def _capped(boxes: list[tuple[int, list[str]]], size: dict[str, float], budget: int) -> list[tuple[int, list[str]]]:
     """Keep the biggest boxes over all columns; what is left of a column becomes one box."""
     columns = {at for at, _ in boxes}
     ranked = sorted(boxes, key=lambda b: (-max(size[k] for k in b[1]), b[0], b[1]))
@@ -298,9 +296,7 @@ def _capped(
     return out
 
 
-def _linked(
-    nodes: list[Node], flows: list[Flow], columns: int, scale: dict[str, int], addresses: int
-) -> Graph:
+def _linked(nodes: list[Node], flows: list[Flow], columns: int, scale: dict[str, int], addresses: int) -> Graph:
     """Sum the flows between boxes; what stays inside a box is kept there."""
     for number, node in enumerate(nodes):
         node.key = f"n{number}"

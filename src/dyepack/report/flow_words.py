@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dyepack.report.sinks import short_address, visible
 from dyepack.report.words import Names, counted, joined, stop_words
+from dyepack.sinks import short_address, visible
 
 if TYPE_CHECKING:
     from dyepack.report.flow_graph import Graph, Node
@@ -67,9 +67,7 @@ class Labels:
             head = f"{node.entity + ': ' if node.entity else ''}{stop_words(node.stop)}"
         else:
             head = self.title(node) if len(node.members) > 1 else "address"
-        places = [
-            m.partition(":")[2] if node.kind == "end" else m for m in node.members if node.kind != "leg"
-        ]
+        places = [m.partition(":")[2] if node.kind == "end" else m for m in node.members if node.kind != "leg"]
         places = [p for p in places if p]
         lines = [visible(head), *map(visible, places[:_LISTED])]
         if len(places) > _LISTED:
@@ -156,9 +154,7 @@ def summary(graph: Graph, labels: Labels) -> str:
         (n for n in graph.nodes.values() if n.kind == "end"),
         key=lambda n: -max([units / graph.scale[a] for a, units in n.into.items()] + [0.0]),
     )
-    reached = [
-        f"{labels.amounts(n)} {stop_words(n.stop)}{f' ({n.entity})' if n.entity else ''}" for n in ends
-    ]
+    reached = [f"{labels.amounts(n)} {stop_words(n.stop)}{f' ({n.entity})' if n.entity else ''}" for n in ends]
     through = counted(graph.addresses, "address", "addresses")
     return (
         f"Money flows from {joined(legs, 5) or 'no leg'} through {through} to {counted(len(ends), 'group')} "

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dyepack.report.flow import Figure, figure
 from dyepack.report.flow_words import Labels
-from dyepack.report.sinks import for_html, short_address
 from dyepack.report.view import SHOWN, SHOWN_TXIDS, View
+from dyepack.sinks import for_html, short_address
 
 if TYPE_CHECKING:
     from jinja2 import Environment

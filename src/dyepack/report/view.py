@@ -79,9 +79,7 @@ class View:
         self.interval_rules = statement.interval_rules or [statement.rule]
         found = {rule for t in statement.terminals for rule in t.amounts} | {statement.rule}
         known = [r for r in RULES if r in found] + sorted(found - RULES.keys())
-        tail = [
-            r for r in (statement.certain_rule, statement.reach_rule) if r in found and r != statement.rule
-        ]
+        tail = [r for r in (statement.certain_rule, statement.reach_rule) if r in found and r != statement.rule]
         self.rules = [statement.rule, *(r for r in known if r != statement.rule and r not in tail), *tail]
         self.sums = self._sums()
 
@@ -117,8 +115,8 @@ class View:
         return list(dict.fromkeys(stolen)) + others
 
     def _counts(self, terminal: Terminal) -> bool:
-        """Whether any rule that conserves money sends units here."""
-        return any(units for rule, units in terminal.amounts.items() if rule != self.of.reach_rule)
+        """Whether a rule that follows every unit sends some here."""
+        return any(terminal.amount(rule) for rule in (self.of.rule, *self.interval_rules))
 
     def brief(self, asset: str, units: int) -> Brief:
         """An amount in a sentence."""
@@ -209,9 +207,7 @@ class View:
 
     def _swapped(self, asset: str) -> list[dict[str, Any]]:
         """The line for what was swapped into another asset; that asset's own lines say where it went."""
-        sums = {
-            r: sum(b.swapped_out for b in self._proofs(r) if b.asset == asset) for r in self.interval_rules
-        }
+        sums = {r: sum(b.swapped_out for b in self._proofs(r) if b.asset == asset) for r in self.interval_rules}
         units = sum(b.swapped_out for b in self._proofs(self.of.rule) if b.asset == asset)
         if not units and not any(sums.values()):
             return []
@@ -268,11 +264,7 @@ class View:
             "moves": t.moves,
             "first": utc(t.first),
             "last": utc(t.last),
-            "hops": ""
-            if t.hops is None
-            else str(t.hops[0])
-            if t.hops[0] == t.hops[1]
-            else f"{t.hops[0]}–{t.hops[1]}",
+            "hops": "" if t.hops is None else str(t.hops[0]) if t.hops[0] == t.hops[1] else f"{t.hops[0]}–{t.hops[1]}",
             "tag": _tag(t) if labelled(t) else None,
             "txids": t.txids,
         }
@@ -301,9 +293,7 @@ class View:
                 for key in mine
             ]
             totals = [
-                None
-                if rule == self.of.reach_rule
-                else self.amount(asset, sum(sums[key].get(rule, 0) for key in mine))
+                None if rule == self.of.reach_rule else self.amount(asset, sum(sums[key].get(rule, 0) for key in mine))
                 for rule in self.rules
             ]
             tables.append({"symbol": self.names.symbol(asset), "rows": rows, "totals": totals})

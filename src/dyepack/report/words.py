@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dyepack.money import Asset
-from dyepack.report.sinks import short_address, visible
+from dyepack.sinks import short_address, visible
 from dyepack.tracing.terminals import WORDS, Stop
 
 if TYPE_CHECKING:
@@ -124,9 +124,7 @@ class Names:
         places = 0 if whole >= 10_000 else 2 if whole >= 10 else 4
         cut = asset.format(units, places=min(places, asset.decimals or 0))
         if units and not cut.strip("-0.,"):
-            return (
-                f"<0.{'0' * (places - 1)}1 {self.symbol(key)}" if asset.decimals else self.exact(key, units)
-            )
+            return f"<0.{'0' * (places - 1)}1 {self.symbol(key)}" if asset.decimals else self.exact(key, units)
         if "." in cut:
             cut = cut.rstrip("0").rstrip(".")
         return f"{cut} {self.symbol(key)}"

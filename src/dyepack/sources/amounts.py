@@ -98,9 +98,7 @@ def _from_text(column: Column, chunk: Any, start: int, decimals: int, into: Amou
     return empty
 
 
-def _from_numbers(
-    column: Column, chunk: Any, start: int, decimals: int, into: Amounts
-) -> npt.NDArray[np.bool_]:
+def _from_numbers(column: Column, chunk: Any, start: int, decimals: int, into: Amounts) -> npt.NDArray[np.bool_]:
     import pyarrow as pa
     import pyarrow.compute as pc
 

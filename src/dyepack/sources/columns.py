@@ -59,9 +59,7 @@ def all_digits(data: Any) -> bool:
     return not bool((data - 48 > 9).any())
 
 
-def whole_numbers(
-    column: Column, *, optional: bool = False, most: int = MAX_U32, what: str = "a whole number"
-) -> I64:
+def whole_numbers(column: Column, *, optional: bool = False, most: int = MAX_U32, what: str = "a whole number") -> I64:
     """Numbers from 0 to `most`; -1 for an empty value where `optional`."""
     import numpy as np
     import pyarrow as pa

@@ -53,9 +53,7 @@ def load(path: Path) -> bytes:
         raise InputError(path, "is empty", remedy="fetch the file again: not even a header is there")
     at = data.find(b"\0")
     if at >= 0:
-        raise InputError(
-            path, "holds a NUL byte: this is not CSV text", remedy=_UTF8, line=_line_at(data, at)
-        )
+        raise InputError(path, "holds a NUL byte: this is not CSV text", remedy=_UTF8, line=_line_at(data, at))
     if not data.isascii():
         _check_utf8(path, data)
     return data

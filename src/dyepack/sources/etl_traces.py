@@ -177,9 +177,7 @@ def _tree(table: Table, ids: U8, block: I64, of_block: Mask, moves: Mask) -> tup
     tree = Tree.of(transaction, place)
     status = table.get("status")
     unknown = np.full(table.rows, -1, np.int64)
-    said = (
-        unknown if status is None else whole_numbers(status, optional=True, most=1, what="a status of 0 or 1")
-    )
+    said = unknown if status is None else whole_numbers(status, optional=True, most=1, what="a status of 0 or 1")
     if (said >= 0).all():
         return tree, said == 0
     if "error" not in table:
@@ -242,6 +240,4 @@ def _add_file(file: Traces, has_row: Mask, result: Import) -> None:
 
 def _refuse(column: Column, lost: Mask, problem: str) -> None:
     if lost.any():
-        raise column.fault(
-            int(np.argmax(lost)), problem, "export the column in full; this row cannot be booked"
-        )
+        raise column.fault(int(np.argmax(lost)), problem, "export the column in full; this row cannot be booked")

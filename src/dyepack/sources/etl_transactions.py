@@ -289,9 +289,7 @@ def add_transactions(
 
 def _add_file(file: Transactions, outcome: Outcome, native: str, result: Import) -> None:
     rows, failed = file.rows, outcome.status == 0
-    (rows.sender, receiver, contract), rows.addresses = encode(
-        [file.senders, file.receivers, outcome.contract]
-    )
+    (rows.sender, receiver, contract), rows.addresses = encode([file.senders, file.receivers, outcome.contract])
     rows.receiver = np.where(file.has_receiver, receiver, np.where(outcome.has_contract, contract, -1))
     rows.assets = [native]
     paid = rows.amounts.moving() | rows.amounts.is_oversize()

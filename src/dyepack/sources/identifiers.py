@@ -177,13 +177,9 @@ def text_ids(columns: Sequence[Column], *, what: str) -> tuple[list[U8], list[np
             f"is longer than {MAX_TEXT} bytes",
             "shorten the references",
         )
-    ids = [
-        concat([_padded(c, longest) for c in column.chunks], np.zeros((0, longest), np.uint8))
-        for column in columns
-    ]
+    ids = [concat([_padded(c, longest) for c in column.chunks], np.zeros((0, longest), np.uint8)) for column in columns]
     return ids, [
-        concat([np.diff(text_bytes(c)[1]) > 0 for c in column.chunks], np.zeros(0, np.bool_))
-        for column in columns
+        concat([np.diff(text_bytes(c)[1]) > 0 for c in column.chunks], np.zeros(0, np.bool_)) for column in columns
     ]
 
 
@@ -234,9 +230,7 @@ def _rows_of(values: Any, width: int) -> U8:
     data = values.buffers()[1]
     if data is None or not len(values):
         return np.zeros((0, width), np.uint8)
-    rows: U8 = np.frombuffer(data, np.uint8)[values.offset * width :][: len(values) * width].reshape(
-        -1, width
-    )
+    rows: U8 = np.frombuffer(data, np.uint8)[values.offset * width :][: len(values) * width].reshape(-1, width)
     return rows
 
 

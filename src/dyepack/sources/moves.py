@@ -100,9 +100,7 @@ def choose(rows: Movements, words: U64, mask: npt.NDArray[np.bool_]) -> RawMoves
     )
 
 
-def _column(
-    value: int | npt.NDArray[Any], picked: I64 | slice, count: int, kind: type[np.generic]
-) -> npt.NDArray[Any]:
+def _column(value: int | npt.NDArray[Any], picked: I64 | slice, count: int, kind: type[np.generic]) -> npt.NDArray[Any]:
     return np.full(count, value, kind) if isinstance(value, int) else value[picked].astype(kind, copy=False)
 
 

@@ -121,9 +121,7 @@ def wanted(path: Path, names: Sequence[str], layout: Layout) -> list[str]:
     used = [name for name in names if layout.everything or name in layout.required + layout.optional]
     twice = [name for name in used if used.count(name) > 1]
     if twice:
-        raise InputError(
-            path, f"has two columns named {quoted(twice[0])}", remedy="rename or remove one of them"
-        )
+        raise InputError(path, f"has two columns named {quoted(twice[0])}", remedy="rename or remove one of them")
     return used
 
 

@@ -79,23 +79,15 @@ class Tree:
         index: I64 = (np.arange(len(owner)) - first)[self.pair]
         return index
 
-    def failed(
-        self, own: npt.NDArray[np.bool_], where: Paths
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    def failed(self, own: npt.NDArray[np.bool_], where: Paths) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """For each row: whether it or an ancestor failed, and whether an ancestor is missing."""
         count = len(self.keys)
         bad, orphan = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
         bad[self.pair[own]] = True
         rank = self.keys % self.stride
         in_tree = rank < len(where.parent)
-        up = (
-            np.where(in_tree, where.parent[np.where(in_tree, rank, 0)], -1)
-            if len(where.parent)
-            else rank * 0 - 1
-        )
-        depth = (
-            np.where(in_tree, where.depth[np.where(in_tree, rank, 0)], 0) if len(where.depth) else rank * 0
-        )
+        up = np.where(in_tree, where.parent[np.where(in_tree, rank, 0)], -1) if len(where.parent) else rank * 0 - 1
+        depth = np.where(in_tree, where.depth[np.where(in_tree, rank, 0)], 0) if len(where.depth) else rank * 0
         wanted = np.where(up >= 0, self.keys - rank + up, -1)
         parent = np.minimum(np.searchsorted(self.keys, wanted), max(count - 1, 0))
         found = (up >= 0) & (self.keys[parent] == wanted) if count else up >= 0

@@ -71,27 +71,19 @@ def import_transfers(path: Path, *, asset: Asset, columns: Mapping[str, str] | N
     named = tuple(columns or ())
     unknown = [name for name in named if name not in NEEDED + OPTIONAL]
     if unknown:
-        raise InputError(
-            path, f"cannot map {unknown}", remedy=f"the names are {', '.join(NEEDED + OPTIONAL)}"
-        )
+        raise InputError(path, f"cannot map {unknown}", remedy=f"the names are {', '.join(NEEDED + OPTIONAL)}")
     required = tuple(names[name] for name in NEEDED + OPTIONAL if name in NEEDED or name in named)
     table = read_table(path, Layout("a table of transfers", required, tuple(names.values()), everything=True))
     result = Import(rows=table.rows, notes=[table.note] if table.note else [])
-    _add_rows(
-        table, {name: table[column] for name, column in names.items() if column in table}, asset, result
-    )
+    _add_rows(table, {name: table[column] for name, column in names.items() if column in table}, asset, result)
     used = [key for moves in result.moves for key in moves.assets] + [move.asset for move in result.oversize]
-    result.assets = {
-        key: asset if key == asset.key else Asset(key, key, asset.decimals) for key in dict.fromkeys(used)
-    }
+    result.assets = {key: asset if key == asset.key else Asset(key, key, asset.decimals) for key in dict.fromkeys(used)}
     return result
 
 
 def _add_rows(table: Table, have: Mapping[str, Column], asset: Asset, result: Import) -> None:
     result.tx_format, (ids,), (named,) = _ids([have["tx"]], HASH, "a transaction reference")
-    result.address_format, (senders, receivers), present = _ids(
-        [have["from"], have["to"]], ADDRESS, "an address"
-    )
+    result.address_format, (senders, receivers), present = _ids([have["from"], have["to"]], ADDRESS, "an address")
     kind = choices(have["kind"], _KINDS, "a kind of move").astype(np.uint8) if "kind" in have else None
     _refuse_empty(have, named, present, kind)
     (transaction,), _ = encode([ids])

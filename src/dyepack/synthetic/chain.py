@@ -131,10 +131,7 @@ class Chain:
             target = (part.receiver, part.asset)
             self.balances[target] = self.balances.get(target, 0) + part.units
         self.watch(part.sender, part.receiver, part.asset, part.units)
-        ends = [
-            self._addresses.setdefault(a, len(self._addresses)) if a else -1
-            for a in (part.sender, part.receiver)
-        ]
+        ends = [self._addresses.setdefault(a, len(self._addresses)) if a else -1 for a in (part.sender, part.receiver)]
         asset = self._assets.setdefault(part.asset, len(self._assets))
         when = FIRST_TIME + (self.block - FIRST_BLOCK) * BLOCK_SECONDS
         row = (self.block, self._rank, when, int(part.kind), index, ends[0], ends[1], asset)

@@ -37,9 +37,7 @@ def places(stage: Stage) -> None:
     ore = {amber: "240000", basalt: "150000", cobalt: "130000", pool: "90000"}
     for asset, shares in ((stage.usd, usd), (stage.ore, ore)):
         stage.chain.wait(1)
-        mint = [
-            Part(MoveKind.TOKEN, "", to, asset.key, units(amount, asset)) for to, amount in shares.items()
-        ]
+        mint = [Part(MoveKind.TOKEN, "", to, asset.key, units(amount, asset)) for to, amount in shares.items()]
         stage.chain.submit(issuer, mint)
     stage.chain.wait(3)
     stage.crowd.open([amber, basalt, cobalt], pool, mixer, bridge)

@@ -62,9 +62,7 @@ class Stage:
         """Keep both bounds: theft moves are dyed, and so is a thief's product if trades are followed."""
         theft = self._stealing and receiver != ""
         self.plain.move(sender, receiver, asset, amount, dyed=theft)
-        self.followed.move(
-            sender, receiver, asset, amount, dyed=theft or (self._pool != "" and sender == self._pool)
-        )
+        self.followed.move(sender, receiver, asset, amount, dyed=theft or (self._pool != "" and sender == self._pool))
 
     def who(self, name: str) -> str:
         """The address of a named party."""
@@ -146,12 +144,10 @@ def units(amount: str, asset: Asset = COIN) -> int:
 
 def set_up(seed: int, background: int) -> Stage:
     """An empty stage: the chain, its assets, and a crowd with so many moves to make."""
-    chain = Chain(seed, Random(seed))  # noqa: S311 - a story, not a secret
+    chain = Chain(seed, Random(seed))
     usd = Asset(address(seed, "USDX token"), "USDX", 6)
     ore = Asset(address(seed, "ORE token"), "ORE", 18)
     fake = Asset(address(seed, "counterfeit token"), "<b>USDX</b>\x1b[31m", 6)
-    stage = Stage(
-        seed, chain, Crowd(chain, seed, background, (usd.key, ore.key)), Bounds(), Bounds(), usd, ore, fake
-    )
+    stage = Stage(seed, chain, Crowd(chain, seed, background, (usd.key, ore.key)), Bounds(), Bounds(), usd, ore, fake)
     chain.watch = stage.watch
     return stage

@@ -114,17 +114,13 @@ class Collector:
         if not self.rows:
             told.append("holds no address")
         if self._aside:
-            told.append(
-                f"{len(self._aside)} rows are kept out of matching: their addresses are not plain text"
-            )
+            told.append(f"{len(self._aside)} rows are kept out of matching: their addresses are not plain text")
             told += [f"line {line}: {what}; kept out of matching" for line, what in self._aside[:NAMED]]
             rest = self._aside[NAMED:]
             if rest:
                 told.append("kept out of matching too: lines " + ", ".join(str(line) for line, _ in rest))
         if self._broken:
-            told.append(
-                f"{self._broken} addresses begin with 0x but have not 40 hex digits; kept as they are"
-            )
+            told.append(f"{self._broken} addresses begin with 0x but have not 40 hex digits; kept as they are")
         if self._cut:
             told.append(f"{self._cut} labels are kept in part, with the SHA-256 of the whole")
         repeats = self.rows - len(self._aside) - len(self.tags.tags)

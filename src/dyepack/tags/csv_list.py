@@ -53,9 +53,7 @@ def read_csv(text: str, into: Collector) -> None:
         rows = _rows(text, into)
         header = next(rows, None)
         if header is None:
-            raise InputError(
-                into.given.path, "holds no row", remedy="give a header line with an address column"
-            )
+            raise InputError(into.given.path, "holds no row", remedy="give a header line with an address column")
         _Reader(into, *header).read(rows)
 
 
@@ -126,9 +124,7 @@ class _Reader:
             says = "other, which stops no trace" if kind is None else f"{kind.value}, as the caller says"
             self.into.note(f"{kindless} rows state no kind: taken as {says}")
         if foreign:
-            self.into.note(
-                f"{foreign} rows give the SHA-256 of another file as their source; taken as written"
-            )
+            self.into.note(f"{foreign} rows give the SHA-256 of another file as their source; taken as written")
 
     def _take(self, word: str) -> bool:
         """Hand one row over; whether it names the hash of another file."""

@@ -71,9 +71,7 @@ def read_explorer(text: str, into: Collector) -> None:
     """
     path = into.given.path
     if into.given.kind is not None:
-        problem = (
-            f"explorer labels state their own kinds; kind {into.given.kind.value} cannot be given for {path}"
-        )
+        problem = f"explorer labels state their own kinds; kind {into.given.kind.value} cannot be given for {path}"
         raise UsageError(problem, remedy="leave the kind out, or give an address list instead")
     value = parse(path, text)
     if not isinstance(value, dict):
@@ -98,9 +96,7 @@ def read_explorer(text: str, into: Collector) -> None:
             "kept as other, which stops no trace"
         )
     if set_back:
-        into.note(
-            f"{set_back} of them are tokens, deployers, donations and the like, filed under a known label"
-        )
+        into.note(f"{set_back} of them are tokens, deployers, donations and the like, filed under a known label")
     if extra:
         into.note(f"{extra} entries have fields other than name and labels; these are not read")
 

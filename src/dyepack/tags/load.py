@@ -49,9 +49,7 @@ FORMATS: tuple[Format, ...] = (
 """Every format, in the order in which they are tried."""
 
 
-def load(
-    path: Path, *, confidence: int | None = None, kind: str | None = None, source: str | None = None
-) -> TagSet:
+def load(path: Path, *, confidence: int | None = None, kind: str | None = None, source: str | None = None) -> TagSet:
     """The tags of a file, with notes on everything that was not taken as it stands.
 
     What a row says itself goes first, then `confidence` (0-100), `kind` (a word of KIND_WORDS) and `source`
@@ -61,9 +59,7 @@ def load(
     """
     given_kind = _kind(kind)
     if confidence is not None and not 0 <= confidence <= 100:
-        raise UsageError(
-            f"confidence {confidence} is not 0 to 100", remedy="give a whole number from 0 to 100"
-        )
+        raise UsageError(f"confidence {confidence} is not 0 to 100", remedy="give a whole number from 0 to 100")
     if source is not None and (not source or len(source) > LABEL_LIMIT):
         raise UsageError(
             f"a source has 1 to {LABEL_LIMIT} characters, not {len(source)}",

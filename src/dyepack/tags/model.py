@@ -118,8 +118,5 @@ class TagSet:
             address
             for address, tags in self._by_address.items()
             if len(tags) > 1
-            and (
-                len({t.label for t in tags} - {""}) > 1
-                or len({t.stop for t in tags if t.stop is not None}) > 1
-            )
+            and (len({t.label for t in tags} - {""}) > 1 or len({t.stop for t in tags if t.stop is not None}) > 1)
         ]

@@ -44,9 +44,7 @@ def read_lines(text: str, into: Collector) -> None:
             remarks += 1
             continue
         if _NOT_IN_A_LIST.search(address):
-            raise InputError(
-                into.given.path, "is not an address, nor a format of tags", remedy=_REMEDY, line=line
-            )
+            raise InputError(into.given.path, "is not an address, nor a format of tags", remedy=_REMEDY, line=line)
         into.add(address, "", kind, default_grade(kind), at=line)
     if remarks:
         into.note(f"{remarks} lines begin with # and are passed over")

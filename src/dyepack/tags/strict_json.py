@@ -59,9 +59,7 @@ def parse(path: Path, text: str) -> object:
         remedy = "fetch the file again: it is cut short or not JSON"
         raise InputError(path, f"is not JSON: {error.msg}", remedy=remedy, line=error.lineno) from None
     except ValueError as error:
-        raise InputError(
-            path, f"is not usable JSON: {quoted(str(error))}", remedy="check its numbers"
-        ) from None
+        raise InputError(path, f"is not usable JSON: {quoted(str(error))}", remedy="check its numbers") from None
     return value
 
 

@@ -8,16 +8,19 @@ state with the replays: it re-adds what they wrote down.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dyepack.errors import BalanceError
-from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import NOWHERE
-from dyepack.tracing.plan import Plan, Rows, Run
 from dyepack.tracing.statement import Balance
 from dyepack.tracing.sums import Ints, group_sums
 from dyepack.tracing.terminals import Stop
+
+if TYPE_CHECKING:
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.plan import Plan, Rows, Run
 
 _OUT_OF_PLACE = (Stop.UNEXPLAINED, Stop.DECLARED)
 """Stops at which units leave a holding backward without a move that carries them."""

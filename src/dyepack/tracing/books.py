@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import NOWHERE
-from dyepack.tracing.plan import Declared
+
+if TYPE_CHECKING:
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.plan import Declared
 
 
 @dataclass(frozen=True, slots=True)

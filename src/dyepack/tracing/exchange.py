@@ -9,9 +9,13 @@ pattern detector, not of the replay.
 
 from __future__ import annotations
 
-from dyepack.ledger.reader import Ledger
+from typing import TYPE_CHECKING
+
 from dyepack.ledger.schema import NOWHERE
-from dyepack.tracing.holding import Piece
+
+if TYPE_CHECKING:
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.holding import Piece
 
 LONGEST = 256
 """Transactions with more moves than this are not searched for swaps."""

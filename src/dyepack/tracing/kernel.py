@@ -9,23 +9,35 @@ so the next set bit is the next move). Importing this module costs about a secon
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit
 
-from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import NOWHERE, MoveKind
 from dyepack.ledger.words import ONE, ZERO, add
 from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.books import Books
 from dyepack.tracing.kernel_bits import new_bits, next_bit, set_bit
 from dyepack.tracing.kernel_lots import (
-    deposit, deposit_clean, grow_buffer, grow_places, lay_over, new_buffer, new_lots, new_places,
-    room_for_lots, withdraw,
+    deposit,
+    deposit_clean,
+    grow_buffer,
+    grow_places,
+    lay_over,
+    new_buffer,
+    new_lots,
+    new_places,
+    room_for_lots,
+    withdraw,
 )  # fmt: skip
 from dyepack.tracing.kernel_view import balance, codes_of, decide, gap_of, place_of, view_of
 from dyepack.tracing.plan import DYED, GAP, HELD, ORIGIN, SWAP, Plan, Rows, Run
 from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
+
+if TYPE_CHECKING:
+    from dyepack.ledger.reader import Ledger
 
 _CARRIED, _CONVERTED, _UNEXPLAINED, _DECLARED = (
     np.uint8(s) for s in (Stop.CARRIED, Stop.CONVERTED, Stop.UNEXPLAINED, Stop.DECLARED)
@@ -238,9 +250,7 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
         if key < 0:
             break
         last = key
-        while leg_at < len(v.leg_move) and (
-            v.leg_move[leg_at] > move if v.backward else v.leg_move[leg_at] < move
-        ):
+        while leg_at < len(v.leg_move) and (v.leg_move[leg_at] > move if v.backward else v.leg_move[leg_at] < move):
             leg_at += 1
         leg = v.leg_of[leg_at] if leg_at < len(v.leg_move) and v.leg_move[leg_at] == move else np.int32(0)
         sender = v.move_to[move] if v.backward else v.move_from[move]
@@ -261,9 +271,7 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
             hop = places.hop[giver] + np.int32(1)
             b = grow_buffer(b, places.count[giver] + 8)
             fee = v.kind[move] == _FEE and not v.fees_by_rule
-            n, glo, ghi, ok = withdraw(
-                lots, places, rule, giver, v.amount[move, 0], v.amount[move, 1], b, fee
-            )
+            n, glo, ghi, ok = withdraw(lots, places, rule, giver, v.amount[move, 0], v.amount[move, 1], b, fee)
             if not ok:
                 return False, 0, dyed, origin, held, gaps, swaps
             if glo != ZERO or ghi != ZERO:
@@ -360,7 +368,11 @@ def _held(lots, places, slot):  # type: ignore[no-untyped-def]
         at = places.head[p]
         while at >= 0:
             if lots.leg[at] > 0:
-                out[used, 0], out[used, 1], out[used, 2] = np.uint64(h), np.uint64(lots.leg[at]), np.uint64(places.hop[p])
+                out[used, 0], out[used, 1], out[used, 2] = (
+                    np.uint64(h),
+                    np.uint64(lots.leg[at]),
+                    np.uint64(places.hop[p]),
+                )
                 out[used, 3], out[used, 4] = lots.lo[at], lots.hi[at]
                 used += 1
             at = lots.next[at]

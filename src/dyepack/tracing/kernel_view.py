@@ -5,18 +5,20 @@ Invariant: each function answers as its plain twin does (replay.py, exchange.py,
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import NOWHERE
 from dyepack.ledger.words import ZERO, add, less, sub
-from dyepack.tracing.books import Books
 from dyepack.tracing.exchange import LONGEST
 from dyepack.tracing.plan import LOW, Plan
 from dyepack.tracing.terminals import Stop
+
+if TYPE_CHECKING:
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.books import Books
 
 _NOWHERE = np.uint32(NOWHERE)
 _LOW32 = np.uint64(0xFFFFFFFF)

@@ -26,6 +26,8 @@ class Declared:
     holding: int
     leg: int
     units: int
+    tx: str = ""
+    """The transaction it is said to have come with, for people."""
 
 
 @dataclass(slots=True)

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from heapq import heappop, heappush
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import NOWHERE, MoveKind
 from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.books import Books
 from dyepack.tracing.exchange import find_product, lay_over
-from dyepack.tracing.holding import Holding, Piece
 from dyepack.tracing.plan import DYED, FOLLOW, GAP, HELD, LOW, ORIGIN, SWAP, Declared, Plan, Rows, Run
 from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
+
+if TYPE_CHECKING:
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.holding import Holding, Piece
 
 
 class _Open:

@@ -122,12 +122,66 @@ class Statement:
         """Units of an asset put in by all legs."""
         return sum(s.amount for s in self.sources if s.asset == asset)
 
+    def table(self) -> tuple[list[str], list[list[Any]]]:
+        """The terminals as a header and rows: base units, and the headline amount as a decimal beside them."""
+        rules = sorted({rule for t in self.terminals for rule in t.amounts})
+        header = ["place", "entity", "stop", "asset", "decimals", "amount", "base_units", "least", "most", "moves",
+                  "hops_least", "hops_most", "first", "last", "tag_source", "tag_confidence", "tag_evidence", "first_tx",
+                  "last_tx", *(f"{rule}_base_units" for rule in rules)]  # fmt: skip
+        rows = []
+        for t in self.terminals:
+            asset, tag, hops = self.assets[t.asset], t.tag or {}, t.hops or ("", "")
+            least, most = t.interval(self.interval_rules)
+            rows.append([
+                t.place, t.entity, t.stop, t.asset, "" if asset.decimals is None else asset.decimals,
+                asset.format(t.amount(self.rule), grouped=False), t.amount(self.rule), least, most, t.moves, *hops,
+                t.first, t.last, tag.get("source", ""), tag.get("confidence", ""), tag.get("evidence", ""),
+                *((t.txids[0], t.txids[-1]) if t.txids else ("", "")), *(t.amount(rule) for rule in rules),
+            ])  # fmt: skip
+        return header, rows
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values: amounts as strings of base units, assets with their decimals beside them."""
-        return _texts(asdict(self), keep={"decimals", "moves", "leg", "hops", "confidence", "complete", "places"})
+        data = asdict(self)
+        return {k: data[k] if k == "parameters" else _texts(v, _COUNTS, k) for k, v in data.items()}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Statement:
+        """The statement that `to_json` wrote."""
+        return Statement(
+            **{
+                **data,
+                "assets": {k: Asset(**a) for k, a in data["assets"].items()},
+                "sources": [Source(**_whole(s, "amount")) for s in data["sources"]],
+                "terminals": [_terminal(t) for t in data["terminals"]],
+                "unexplained": [Unexplained(**_whole(u, "amount")) for u in data["unexplained"]],
+                "balances": [
+                    Balance(**_whole(b, "put_in", "swapped_in", "swapped_out") | {"parts": _wholes(b["parts"])})
+                    for b in data["balances"]
+                ],
+            }
+        )
 
 
-def _texts(value: Any, keep: set[str], key: str = "") -> Any:
+def _whole(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return row | {n: int(row[n]) for n in names}
+
+
+def _wholes(values: dict[str, str]) -> dict[str, int]:
+    return {k: int(v) for k, v in values.items()}
+
+
+def _terminal(row: dict[str, Any]) -> Terminal:
+    by_leg = {int(k): int(v) for k, v in row["by_leg"].items()}
+    hops = (row["hops"][0], row["hops"][1]) if row["hops"] else None
+    return Terminal(**row | {"amounts": _wholes(row["amounts"]), "by_leg": by_leg, "hops": hops})
+
+
+_COUNTS = frozenset({"decimals", "moves", "leg", "hops", "confidence", "complete", "places"})
+"""Numbers that are not amounts."""
+
+
+def _texts(value: Any, keep: frozenset[str], key: str = "") -> Any:
     if isinstance(value, dict):
         return {str(k): _texts(v, keep, str(k)) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -1,0 +1,159 @@
+"""The case folder: everything a trace used and found.
+
+    case.json        what was asked: thefts, parameters (headline rule first of all), ledger and tag hashes, version
+    thefts/          the theft files as they were given
+    tags.csv         the tags about addresses of the ledger
+    moves.csv        every dyed move under the headline rule, safe to open in a spreadsheet
+    statement.json   the statement, all rules side by side
+    SHA256           the hash of each of these files
+
+Invariant: the same ledger, thefts, tags, parameters and version give the same bytes; a folder appears whole or
+not at all; reading one checks its hashes.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dyepack import __version__
+from dyepack.errors import CaseError
+from dyepack.sinks import for_csv
+from dyepack.tags.write import csv_text
+from dyepack.tracing.moves import FIELDS, DyedMove
+from dyepack.tracing.resolve import Parameters
+from dyepack.tracing.statement import Statement
+from dyepack.tracing.theft import Theft, parse_theft
+
+if TYPE_CHECKING:
+    from dyepack.case.run import Trace
+
+FORMAT = 1
+
+
+def files_of(trace: Trace) -> dict[str, bytes]:
+    """The files of a case by name."""
+    files: dict[str, bytes] = {}
+    thefts = []
+    for number, theft in enumerate(trace.thefts, 1):
+        name = f"thefts/{number}-{re.sub(r'[^A-Za-z0-9._-]', '_', theft.id)[:60]}.toml"
+        files[name] = theft.raw
+        thefts.append({"id": theft.id, "file": name, "sha256": hashlib.sha256(theft.raw).hexdigest()})
+    files["tags.csv"] = csv_text(trace.tags.tags).encode()
+    files["moves.csv"] = moves_csv(trace.moves)
+    files["statement.json"] = _json(trace.statement.to_json())
+    files["case.json"] = _json({
+        "format": FORMAT, "dyepack": __version__, "rule": trace.parameters.rule, "thefts": thefts,
+        "parameters": asdict(trace.parameters), "ledger": {"chain": trace.chain, "sha256": trace.ledger},
+        "tags": {"file": "tags.csv", "sha256": hashlib.sha256(files["tags.csv"]).hexdigest()},
+    })  # fmt: skip
+    lines = [f"{hashlib.sha256(files[n]).hexdigest()}  {n}\n" for n in sorted(files)]
+    return files | {"SHA256": "".join(lines).encode()}
+
+
+def moves_csv(moves: list[DyedMove]) -> bytes:
+    """Every dyed move as CSV; texts from outside cannot run as formulas."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(FIELDS)
+    outside = [FIELDS.index(n) for n in ("txid", "source", "target", "asset")]
+    for m in moves:
+        row = [getattr(m, n) for n in FIELDS]
+        for at in outside:
+            row[at] = for_csv(row[at])
+        writer.writerow(row)
+    return out.getvalue().encode()
+
+
+def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:
+    """Write a case folder, all or nothing; CaseError if `path` is taken and is no case to be replaced."""
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        if not replace:
+            raise CaseError(f"{path} already exists", remedy="choose another --out, or say --replace")
+        if not (path / "case.json").is_file():
+            raise CaseError(f"{path} is not a case folder, so it is not replaced", remedy="choose another --out")
+    partial = path.parent / f".{path.name}.partial-{os.getpid()}"
+    try:
+        for name, raw in files_of(trace).items():
+            file = partial / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(raw)
+        old = path.parent / f".{path.name}.old-{os.getpid()}"
+        if path.exists():
+            path.rename(old)
+        partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as fault:
+        raise CaseError(f"{path} cannot be written ({fault.strerror})", remedy="choose another --out") from fault
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+class Case:
+    """A case folder as it was read, its hashes checked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files = _checked(path)
+        self.about: dict[str, Any] = json.loads(self._files["case.json"])
+        if self.about.get("format") != FORMAT:
+            raise CaseError(
+                f"{path} has case format {self.about.get('format')!r}", remedy=f"this version reads {FORMAT}"
+            )
+
+    @property
+    def statement(self) -> Statement:
+        """The statement of the case."""
+        return Statement.from_json(json.loads(self._files["statement.json"]))
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters the case was run with."""
+        return Parameters(**self.about["parameters"])
+
+    def thefts(self) -> list[Theft]:
+        """The thefts of the case, read from its own copies."""
+        return [parse_theft(self._files[t["file"]], t["file"]) for t in self.about["thefts"]]
+
+    def moves(self) -> list[DyedMove]:
+        """Every dyed move under the headline rule."""
+        rows = csv.DictReader(io.StringIO(self._files["moves.csv"].decode(), newline=""))
+        whole = ("move", "block", "index", "leg", "value", "units", "fresh", "hop")
+        return [DyedMove(**{k: int(v) if k in whole else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
+
+    def files(self) -> dict[str, bytes]:
+        """The files of the case, SHA256 list included."""
+        return self._files
+
+
+def _checked(path: Path) -> dict[str, bytes]:
+    try:
+        listing = (path / "SHA256").read_text("ascii")
+        files = {"SHA256": listing.encode()}
+        for line in listing.splitlines():
+            digest, name = line.split("  ", 1)
+            if name.startswith("/") or ".." in Path(name).parts:
+                raise CaseError(f"{path} lists the unsafe file name {name!r}", remedy="get the case again")
+            files[name] = (path / name).read_bytes()
+            if hashlib.sha256(files[name]).hexdigest() != digest:
+                raise CaseError(f"{path / name} was changed since the case was written", remedy="run the trace again")
+    except (OSError, ValueError) as fault:
+        raise CaseError(
+            f"{path} is not a whole case folder ({fault})", remedy="make one with `dyepack trace`"
+        ) from fault
+    for name in ("case.json", "statement.json", "moves.csv", "tags.csv"):
+        if name not in files:
+            raise CaseError(f"{path} lacks {name}", remedy="run the trace again")
+    return files
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=True, sort_keys=False) + "\n").encode()

@@ -1,0 +1,82 @@
+"""The dyepack command. Thin: each command reads its words, calls the library, shows the result object.
+
+Data goes to standard output, progress and notes to standard error. Command bodies import what they need when they
+run, so that --help stays fast.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from dyepack import __version__
+from dyepack.cli import show
+from dyepack.cli.case import case_commands
+from dyepack.cli.demo import demo
+from dyepack.cli.ledger import import_app, ledger_app
+from dyepack.cli.trace import trace
+from dyepack.errors import EXIT_FAILURE, EXIT_INTERRUPTED, DyepackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EPILOG = (
+    "Exit codes: 0 done; 1 failure (a file, ledger or case is wrong); 2 the words of the command are wrong; "
+    "3 a hit (sanction or alert); 4 the answer is incomplete (dyed units end in a gap of the data); "
+    "5 a list or data are too old; 130 interrupted. NO_COLOR is honoured."
+)
+
+app = typer.Typer(
+    name="dyepack", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG, rich_markup_mode=None,
+    help="Follow stolen money across ledgers, exactly: every stolen unit is always somewhere.",
+)  # fmt: skip
+app.add_typer(import_app, name="import")
+app.add_typer(ledger_app, name="ledger")
+app.command()(demo)
+app.command()(trace)
+case_commands(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"dyepack {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress and no notes on standard error."),
+) -> None:
+    del version
+    show.quiet(on=quiet)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its exit code; a user's fault is one sentence, never a stack."""
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except DyepackError as fault:
+        _tell(str(fault))
+        sys.exit(fault.exit_code)
+    except KeyboardInterrupt:
+        _tell("interrupted: nothing half-done was left behind")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILURE)
+    except Exception as fault:
+        usage = getattr(fault, "format_message", None)
+        if usage is None:
+            raise
+        _tell(usage())
+        sys.exit(getattr(fault, "exit_code", EXIT_FAILURE))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(message: str) -> None:
+    typer.echo(f"dyepack: {message}", err=True)

@@ -1,0 +1,115 @@
+"""dyepack statement, path, rerun and rules: looking at a case and checking it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dyepack.cli import show
+
+CaseFolder = Annotated[Path, typer.Argument(help="Case folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="The result as CSV.")]
+Out = Annotated[Path | None, typer.Option(help="Write it to this file instead.")]
+
+
+def case_commands(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(statement)
+    app.command()(path)
+    app.command()(rerun)
+    app.command()(rules)
+
+
+def statement(
+    case: CaseFolder,
+    html: Annotated[Path | None, typer.Option(help="Also write it as one HTML file.")] = None,
+    json: AsJson = False,
+    csv: AsCsv = False,
+    every: Annotated[bool, typer.Option("--all", help="List every place.")] = False,
+    out: Out = None,
+) -> int:
+    """Show the statement of a case: every unit, by terminal, and the balance."""
+    from dyepack.case.folder import Case
+
+    opened = Case(case)
+    if html is not None:
+        from dyepack.report.page import render
+        from dyepack.tracing.flows import flows
+
+        show.out(render(opened.statement, flows(opened.moves(), opened.statement)), html)
+        show.note(f"page written to {html}")
+    return show.statement(opened.statement, json=json, csv=csv, every=every, file=out)
+
+
+def path(
+    case: CaseFolder,
+    place: Annotated[str, typer.Argument(help="Address or name of a terminal, or a stop such as mixer or fee.")],
+    most: Annotated[int, typer.Option(help="How many paths, the largest first.", min=1)] = 3,
+    json: AsJson = False,
+    csv: AsCsv = False,
+    out: Out = None,
+) -> None:
+    """Show how money got from the theft to one terminal, hop by hop."""
+    from dataclasses import asdict
+
+    from dyepack.case.folder import Case
+    from dyepack.report.terminal import path_lines
+    from dyepack.tracing.moves import FIELDS
+    from dyepack.tracing.path import EXACT, paths_to
+
+    opened = Case(case)
+    found = paths_to(opened.moves(), opened.statement, place, most)
+    if json:
+        rows = [[asdict(s.move) | {"path_units": s.units} for s in steps] for steps in found]
+        texts = [[{k: str(v) if k in ("value", "units", "fresh", "path_units") else v for k, v in r.items()} for r in p]
+                 for p in rows]  # fmt: skip
+        show.out(show.json_text({"place": place, "rule": opened.statement.rule, "paths": texts}), out)
+    elif csv:
+        lines = [[n, s.units, *(getattr(s.move, f) for f in FIELDS)] for n, p in enumerate(found, 1) for s in p]
+        show.out(show.csv_text(["path", "path_units", *FIELDS], lines), out)
+    else:
+        exact = opened.statement.rule in EXACT
+        show.out(show.shown(path_lines(found, opened.statement, exact=exact)), out)
+
+
+def rerun(
+    case: CaseFolder,
+    ledger: Annotated[Path, typer.Option("--ledger", "-l", help="The ledger that the case was traced on.")],
+) -> None:
+    """Trace a case again from its own files and compare every byte."""
+    from dyepack import __version__
+    from dyepack.case.folder import Case, files_of
+    from dyepack.case.run import trace
+    from dyepack.errors import CaseError
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tags.load import load
+
+    opened = Case(case)
+    on = Ledger.open(ledger)
+    if on.sha256 != opened.about["ledger"]["sha256"]:
+        raise CaseError(f"{ledger} is not the ledger of this case", remedy="give the ledger with the hash in case.json")
+    with show.steps("tracing") as step:
+        again = files_of(trace(on, opened.thefts(), load(case / "tags.csv"), opened.parameters, progress=step))
+    differing = sorted(n for n in again.keys() | opened.files().keys() if again.get(n) != opened.files().get(n))
+    if differing:
+        made = opened.about.get("dyepack")
+        raise CaseError(f"the case does not re-run to the same bytes: {', '.join(differing)} differ",
+                        remedy=f"it was made by dyepack {made}, this is {__version__}")  # fmt: skip
+    show.out(f"{len(again)} files re-run to the same bytes\n", None)
+
+
+def rules(json: AsJson = False) -> None:
+    """Say what each rule means, with the worked example."""
+    from dyepack.report.terminal import rules_lines
+    from dyepack.tracing.rules import EXAMPLE, RULES, work_example
+
+    if json:
+        show.out(show.json_text({"example": EXAMPLE, "rules": [
+            {"name": r.name, "title": r.title, "words": r.words, "conserves": r.conserves, "allocates": r.allocates,
+             "example_dyed_in_hundredths": work_example(r.name)[0], "example_left": work_example(r.name)[1]}
+            for r in RULES.values()]}), None)  # fmt: skip
+    else:
+        show.out(show.shown(rules_lines()), None)

@@ -1,0 +1,148 @@
+"""dyepack import ... and dyepack ledger ...: making a ledger and looking at one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dyepack.cli import show
+
+if TYPE_CHECKING:
+    from dyepack.ledger.manifest import Manifest
+
+import_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make a ledger from exports.")
+ledger_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at a ledger.")
+
+Ledger = Annotated[Path, typer.Option("--ledger", "-l", help="Folder of the ledger to make.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the ledger that is there.")]
+Chain = Annotated[str, typer.Option("--chain", help="Name of the chain; thefts must name the same.")]
+Covers = Annotated[
+    Path | None,
+    typer.Option("--covers", help="CSV (column address) or plain list of the addresses whose whole history this is."),
+]
+Files = Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files.")]
+Many = Annotated[list[Path] | None, typer.Option(help="CSV, CSV.gz or Parquet; may be given several times.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
+
+
+@import_app.command()
+def explorer(
+    files: Files, ledger: Ledger, chain: Chain = "ethereum", covers: Covers = None, replace: Replace = False,
+    json: AsJson = False,
+) -> None:  # fmt: skip
+    """Explorer transaction exports: native coin, fees, failed transactions.
+
+    Columns: hash, block_number, timestamp, nonce, transaction_index, from, to, contract_created, value_wei, gas_price,
+    gas_used, is_error, method_id, function_name.
+    """
+    from dyepack.sources.coverage import read_coverage
+    from dyepack.sources.explorer import import_explorer
+    from dyepack.sources.result import ETHER
+    from dyepack.sources.store import store
+
+    clock = show.Clock()
+    with show.steps("importing") as step:
+        imported = import_explorer(files)
+        step("writing the ledger")
+        made = store(imported, ledger, chain=chain, files=files, native=ETHER, replace=replace,
+                     covers=read_coverage(covers) if covers else None)  # fmt: skip
+    _tell(made, ledger, clock, json=json)
+
+
+@import_app.command()
+def etl(
+    ledger: Ledger, transactions: Many = None, token_transfers: Many = None, traces: Many = None,
+    receipts: Many = None, tokens: Many = None, chain: Chain = "ethereum", covers: Covers = None,
+    replace: Replace = False, json: AsJson = False,
+) -> None:  # fmt: skip
+    """Exports of ethereum-etl: transactions, token transfers, traces, receipts, tokens.
+
+    Without --covers the files are taken as complete for all addresses between their first and last block.
+    """
+    from dyepack.errors import UsageError
+    from dyepack.sources.coverage import read_coverage
+    from dyepack.sources.etl import import_etl
+    from dyepack.sources.result import ETHER
+    from dyepack.sources.store import store
+
+    parts = {"transactions": transactions or [], "token_transfers": token_transfers or [], "traces": traces or [],
+             "receipts": receipts or [], "tokens": tokens or []}  # fmt: skip
+    if not parts["transactions"] + parts["token_transfers"] + parts["traces"]:
+        raise UsageError("no file was named", remedy="give --transactions, --token-transfers or --traces")
+    clock = show.Clock()
+    with show.steps("importing") as step:
+        imported = import_etl(**parts)
+        step("writing the ledger")
+        made = store(imported, ledger, chain=chain, files=[f for p in parts.values() for f in p], native=ETHER,
+                     covers=read_coverage(covers) if covers else None, complete=covers is None, replace=replace)  # fmt: skip
+    _tell(made, ledger, clock, json=json)
+
+
+@import_app.command()
+def transfers(
+    file: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet file.")], ledger: Ledger, chain: Chain,
+    asset: Annotated[str, typer.Option(help="Name of the asset where the file has no asset column.")],
+    decimals: Annotated[int, typer.Option(help="Digits after the point of amounts.", min=0, max=77)] = 0,
+    column: Annotated[list[str] | None, typer.Option(help="OUR=THEIRS, for time, block, tx, from, to, asset, amount, "
+                                                          "index or kind; several times.")] = None,
+    covers: Covers = None, replace: Replace = False, json: AsJson = False,
+) -> None:  # fmt: skip
+    """Any list of transfers: columns time, block, tx, from, to, asset, amount, index, kind.
+
+    Without an index column, rows that are equal in every column are one transfer listed twice (dropped and counted).
+    """
+    from dyepack.errors import UsageError
+    from dyepack.money import Asset
+    from dyepack.sources.coverage import read_coverage
+    from dyepack.sources.store import store
+    from dyepack.sources.transfers import import_transfers
+
+    pairs = [text.split("=", 1) for text in column or []]
+    if any(len(p) != 2 for p in pairs):
+        raise UsageError("--column wants OUR=THEIRS", remedy="write for example --column tx=Tx_hash")
+    clock = show.Clock()
+    native = Asset(asset, asset, decimals)
+    with show.steps("importing") as step:
+        imported = import_transfers(file, asset=native, columns={p[0]: p[1] for p in pairs})
+        step("writing the ledger")
+        made = store(imported, ledger, chain=chain, files=[file], native=native, replace=replace,
+                     covers=read_coverage(covers) if covers else None)  # fmt: skip
+    _tell(made, ledger, clock, json=json)
+
+
+def _tell(made: Manifest, path: Path, clock: show.Clock, *, json: bool) -> None:
+    from dataclasses import asdict
+
+    if json:
+        show.out(show.json_text(asdict(made) | {"sha256": made.sha256()}), None)
+        return
+    counts = {k: v for k, v in made.counts.items() if v}
+    show.out(f"{path}: {counts.pop('moves', 0):,} moves in {counts.pop('transactions', 0):,} transactions\n", None)
+    show.out("".join(f"  {name.replace('_', ' ')}: {number:,}\n" for name, number in counts.items()), None)
+    for text in made.notes:
+        show.note(f"note: {text}")
+    show.note(f"{made.counts['moves'] / max(clock(), 1e-9):,.0f} moves/s")
+
+
+@ledger_app.command()
+def info(
+    path: Annotated[Path, typer.Argument(help="Folder of the ledger.")],
+    check: Annotated[bool, typer.Option("--check", help="Read all columns and compare their hashes.")] = False,
+    json: AsJson = False,
+) -> None:
+    """What a ledger holds: chain, span, counts, assets, completeness, hash."""
+    from dataclasses import asdict
+
+    from dyepack.errors import LedgerError
+    from dyepack.ledger.reader import Ledger as Opened
+    from dyepack.report.terminal import ledger_lines
+
+    opened = Opened.open(path)
+    if check and (wrong := opened.verify()):
+        raise LedgerError(f"{path}: changed since the import: {', '.join(wrong)}", remedy="import the ledger again")
+    if json:
+        show.out(show.json_text(asdict(opened.manifest) | {"sha256": opened.sha256}), None)
+    else:
+        show.out(show.shown(ledger_lines(opened, checked=check)), None)

@@ -1,0 +1,111 @@
+"""How commands show things: data to standard output or a file, progress and notes to standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dyepack.tracing.statement import Statement
+
+_state = {"quiet": False}
+
+
+def quiet(*, on: bool) -> None:
+    """Say nothing but data and errors."""
+    _state["quiet"] = on
+
+
+def note(text: str) -> None:
+    """One line for the user, made safe, on standard error."""
+    if not _state["quiet"]:
+        from dyepack.sinks import for_terminal
+
+        sys.stderr.write(for_terminal(text) + "\n")
+
+
+@contextmanager
+def steps(words: str) -> Iterator[Callable[[str], None]]:
+    """A live line on standard error that names the step in hand and the time it takes; only on a terminal."""
+    if _state["quiet"] or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(words)
+        yield lambda step: progress.update(task, description=f"{words}: {step}")
+
+
+def out(text: str, file: Path | None) -> None:
+    """Data as text, to a file (written whole) or to standard output."""
+    if file is None:
+        sys.stdout.write(text)
+        return
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
+
+
+def json_text(value: Any) -> str:
+    """A result object as JSON."""
+    import json
+
+    return json.dumps(value, indent=1, ensure_ascii=True) + "\n"
+
+
+def csv_text(header: list[str], rows: list[list[Any]]) -> str:
+    """Rows as CSV, safe to open in a spreadsheet."""
+    import csv
+    import io
+
+    from dyepack.sinks import for_csv
+
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([[for_csv(str(cell)) for cell in row] for row in rows])
+    return text.getvalue()
+
+
+def shown(renderable: Any) -> str:
+    """What a rich renderable looks like: coloured only where standard output is a terminal that wants it."""
+    from dyepack.report.terminal import console
+
+    screen = console()
+    with screen.capture() as capture:
+        screen.print(renderable)
+    return "\n".join(line.rstrip() for line in capture.get().split("\n"))
+
+
+def statement(statement: Statement, *, json: bool, csv: bool, every: bool, file: Path | None = None) -> int:
+    """Show a statement in the form asked for; the exit code says whether it is complete."""
+    from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK, UsageError
+
+    if json and csv:
+        raise UsageError("--json and --csv exclude each other", remedy="choose one")
+    if json:
+        out(json_text(statement.to_json()), file)
+    elif csv:
+        out(csv_text(*statement.table()), file)
+    else:
+        from dyepack.report.terminal import statement_lines
+
+        out(shown(statement_lines(statement, every=every)), file)
+    return EXIT_OK if statement.complete else EXIT_INCOMPLETE
+
+
+class Clock:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __call__(self) -> float:
+        return time.perf_counter() - self._start

@@ -1,0 +1,243 @@
+"""A statement, a path, a ledger and the rules as a terminal shows them.
+
+Invariant: every text from outside passes `for_terminal` and is wrapped in rich Text, never parsed as markup;
+the last lines of a statement are its balance, to the last unit. Output is readable without colour.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dyepack.report.words import Names, counted, labelled, stop_words, utc
+from dyepack.sinks import for_terminal, visible
+from dyepack.tracing.rules import EXAMPLE, RULES, work_example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.path import Step
+    from dyepack.tracing.statement import Statement, Terminal
+
+SHOWN = 8
+"""Unnamed places of one kind that are listed before the rest is summed up."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal, or wide enough for whole addresses where there is none."""
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    return made if made.is_terminal else Console(
+        stderr=stderr, highlight=False, markup=False, emoji=False, width=260, force_terminal=False
+    )  # fmt: skip
+
+
+def safe(text: str, style: str = "") -> Text:
+    """A text from outside, ready for a table cell."""
+    return Text(for_terminal(text), style=style)
+
+
+def statement_lines(statement: Statement, *, every: bool = False) -> Group:
+    """The whole statement: what was taken, where it is, how sure that is, the balance."""
+    names = Names(statement)
+    parts: list[RenderableType] = [
+        safe(statement.title, "bold"),
+        Text(f"rule {statement.rule}, fixed before the run; intervals over {', '.join(statement.interval_rules)}; "
+             f"certain = {statement.certain_rule}"),
+        Text(""),
+    ]  # fmt: skip
+    for s in statement.sources:
+        parts.append(safe_long(f"leg {s.leg} {s.name}: {names.exact(s.asset, s.amount)} "
+                          f"in {counted(s.moves, 'move')} ({s.evidence})"))  # fmt: skip
+    for asset in dict.fromkeys([s.asset for s in statement.sources] + [t.asset for t in statement.terminals]):
+        members = [t for t in statement.terminals if t.asset == asset and _counts(t, statement)]
+        if members:
+            parts += [Text(""), _terminals(statement, names, asset, members, every=every)]
+    parts += [Text("")]
+    for u in statement.unexplained:
+        parts.append(safe_long(f"unexplained inflow (clean): {names.exact(u.asset, u.amount)} in {counted(u.moves, 'move')} "
+                          f"of {counted(u.places, 'address', 'addresses')} that held dye"))  # fmt: skip
+    parts += [safe_long(f"note: {n}") for n in statement.notes]
+    return Group(*parts, Text(""), *_balance(statement, names))
+
+
+def _counts(t: Terminal, statement: Statement) -> bool:
+    """Whether a rule that follows every unit sends some here."""
+    return any(t.amount(rule) for rule in (statement.rule, *statement.interval_rules))
+
+
+def _terminals(statement: Statement, names: Names, asset: str, members: list[Terminal], *, every: bool) -> Table:
+    table = Table(box=None, pad_edge=False, title=safe(f"where the {names.symbol(asset)} is now"
+                  if statement.direction == "forward" else f"where the {names.symbol(asset)} came from"),
+                  title_justify="left", title_style="bold", header_style="bold")  # fmt: skip
+    for head in ("place", "what"):
+        table.add_column(head, overflow="fold")
+    for head in ("amount", "least", "most", "certain", "moves", "hops"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for head in ("first", "last"):
+        table.add_column(head, no_wrap=True)
+    for name, group in _grouped(statement, members):
+        shown = group if every or name else group[:SHOWN]
+        if name and len(group) > 1:
+            _row(table, statement, names, name, group, bold=True)
+        for t in shown:
+            label = t.place if name and len(group) > 1 else f"{labelled(t)} {t.place}".strip() or "miners, validators"
+            _row(table, statement, names, ("  " if name and len(group) > 1 else "") + label, [t])
+        if len(shown) < len(group):
+            _row(table, statement, names, f"{len(group) - len(shown)} more places", group[len(shown) :])
+    return table
+
+
+def _grouped(statement: Statement, members: list[Terminal]) -> Iterable[tuple[str, list[Terminal]]]:
+    """Terminals by entity, the unnamed by stop; the largest first, fees last."""
+    found: dict[tuple[str, str], list[Terminal]] = defaultdict(list)
+    for t in members:
+        found[labelled(t), "" if labelled(t) else t.stop].append(t)
+    for group in found.values():
+        group.sort(key=lambda t: (-t.amount(statement.rule), t.place))
+    ranked = sorted(found.items(), key=lambda f: (f[0][1] == "fee", not f[0][0], -sum(t.amount(statement.rule)
+                                                                                      for t in f[1]), f[0]))  # fmt: skip
+    return [(name, group) for (name, _), group in ranked]
+
+
+def _row(
+    table: Table, statement: Statement, names: Names, label: str, group: list[Terminal], *, bold: bool = False
+) -> None:
+    asset = names.asset(group[0].asset)
+    places = min(4, asset.decimals or 0)
+
+    def amount(rule: str) -> int:
+        return sum(t.amount(rule) for t in group)
+
+    def shown(units: int) -> Text:
+        return Text(asset.format(units, places=places))
+
+    spread = [amount(rule) for rule in statement.interval_rules]
+    hops = [h for t in group if t.hops for h in t.hops]
+    first = min((t.first for t in group if t.first), default="")
+    last = max((t.last for t in group if t.last), default="")
+    table.add_row(
+        safe(label), Text("; ".join(dict.fromkeys(stop_words(t.stop) for t in group))), shown(amount(statement.rule)),
+        shown(min(spread)), shown(max(spread)), shown(amount(statement.certain_rule)),
+        Text(f"{sum(t.moves for t in group):,}"),
+        Text("" if not hops else f"{min(hops)}" if min(hops) == max(hops) else f"{min(hops)}-{max(hops)}"),
+        Text(utc(first)[:16]), Text(utc(last)[:16]), style="bold" if bold else "",
+    )  # fmt: skip
+
+
+def _balance(statement: Statement, names: Names) -> list[RenderableType]:
+    """Per asset, both sides of the headline rule's balance to the last unit; then how many proofs hold."""
+    out: list[RenderableType] = []
+    mine = [b for b in statement.balances if b.rule == statement.rule]
+    for asset in dict.fromkeys(b.asset for b in mine):
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column()
+        table.add_column(justify="right", no_wrap=True)
+        put = sum(b.put_in for b in mine if b.asset == asset)
+        came = sum(b.swapped_in for b in mine if b.asset == asset)
+        gone = sum(b.swapped_out for b in mine if b.asset == asset)
+        parts: dict[str, int] = defaultdict(int)
+        for t in statement.terminals:
+            if t.asset == asset:
+                parts[t.stop] += t.amount(statement.rule)
+        rows = [("dyed: put in by the theft", put)] + ([("dyed: came in through swaps", came)] if came else [])
+        ends = [(f"  {stop_words(stop)}", units) for stop, units in parts.items() if units]
+        ends += [("  " + stop_words("converted"), gone)] if gone else []
+        for words, units in [*rows, *ends, ("sum of the parts", sum(parts.values()) + gone)]:
+            table.add_row(Text(words), Text(asset_amount(names, asset, units)))
+        equal = put + came == sum(parts.values()) + gone
+        table.add_row(Text("difference"), Text(asset_amount(names, asset, put + came - sum(parts.values()) - gone)))
+        out += [Text(f"balance of {names.symbol(asset)} under {statement.rule}" + ("" if equal else ": WRONG"),
+                     style="bold"), table]  # fmt: skip
+    rules = list(dict.fromkeys(b.rule for b in statement.balances))
+    holding = sum(b.holds for b in statement.balances)
+    out.append(Text(f"the books balance: {holding} of {len(statement.balances)} proofs hold, per leg and asset, to the "
+                    f"last unit, under {', '.join(rules)}"
+                    + ("; poison is an upper bound on reach, not money" if statement.direction == "forward" else "")))  # fmt: skip
+    return out
+
+
+def asset_amount(names: Names, asset: str, units: int) -> str:
+    """An amount with all its decimals, so that columns of them align."""
+    found = names.asset(asset)
+    return f"{found.format(units, places=found.decimals or 0)} {for_terminal(names.symbol(asset))}"
+
+
+def rules_lines() -> Group:
+    """Every rule in words, with the worked account of the methods reference."""
+    words = Table(box=None, pad_edge=False, show_header=False)
+    words.add_column(no_wrap=True, style="bold")
+    words.add_column()
+    for r in RULES.values():
+        words.add_row(Text(r.name), Text(f"{r.title}. {r.words}"))
+    outs = [(step, -units, what) for step, units, what in EXAMPLE if units < 0]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("dyed under")
+    for step, units, what in outs:
+        table.add_column(f"{step} -{units} {what}", justify="right")
+    table.add_column("left of 5", justify="right")
+    for name in RULES:
+        dyed, left = work_example(name)
+        table.add_row(Text(name), *(Text(f"{u // 100}.{u % 100:02d}") for u in [*dyed, left]))
+    story = ", ".join(f"{step} {units:+d} {what}" for step, units, what in EXAMPLE)
+    return Group(words, Text(""), Text(f"An account: {story}; closing balance 5."), table)
+
+
+def ledger_lines(ledger: Ledger, *, checked: bool) -> Group:
+    """What a ledger says about itself."""
+    about = ledger.manifest
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    rows = [("chain", about.chain), ("sha256", ledger.sha256 + (" (all columns checked)" if checked else ""))]
+    for end, where in (("first", about.first), ("last", about.last)):
+        when = datetime.fromtimestamp(where["time"], UTC).isoformat() if where.get("time", -1) >= 0 else "time unknown"
+        rows.append((f"{end} position", f"block {where.get('block')}, transaction {where.get('tx_index')}, {when}"))
+    rows += [(name.replace("_", " "), f"{number:,}") for name, number in about.counts.items() if number]
+    rows += [(f"holdings, {state.split(':')[0]}", f"{number:,} ({state.split(':', 1)[1].strip()})")
+             for state, number in about.completeness.items() if number]  # fmt: skip
+    rows += [("input", ", ".join(f"{k} {v}" if k != "name" else str(v) for k, v in i.items())) for i in about.inputs]
+    rows += [("asset", f"{a.key} {a.symbol} ({'decimals unknown' if a.decimals is None else f'{a.decimals} decimals'})")
+             for a in about.assets[:SHOWN]]  # fmt: skip
+    rows += [("assets", f"{len(about.assets) - SHOWN} more")] if len(about.assets) > SHOWN else []
+    rows += [("note", n) for n in about.notes]
+    for name, text in rows:
+        table.add_row(Text(name), safe_long(text))
+    return Group(table)
+
+
+def safe_long(text: str) -> Text:
+    """A longer text from outside, made visible but not cut to a cell."""
+    return Text(visible(text, 2000))
+
+
+def path_lines(paths: list[list[Step]], statement: Statement, *, exact: bool) -> Group:
+    """Paths from the theft to a place, a line a hop."""
+    names = Names(statement)
+    parts: list[RenderableType] = []
+    for number, steps in enumerate(paths, 1):
+        last = steps[-1]
+        head = (f"path {number} of {len(paths)}: {names.exact(last.move.asset, last.units)} in "
+                f"{counted(len(steps), 'hop')}")  # fmt: skip
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name, side in (("hop", "right"), ("time (UTC)", "left"), ("from", "left"), ("to", "left"),
+                           ("of this path", "right"), ("dyed in the move", "right"), ("transaction", "left")):  # fmt: skip
+            table.add_column(name, justify="right" if side == "right" else "left", overflow="fold",
+                             no_wrap=side == "right")  # fmt: skip
+        for step in steps:
+            m = step.move
+            to = m.target or stop_words(m.stop)
+            table.add_row(
+                str(m.hop), utc(m.time), safe(m.source if not m.fresh else f"{m.source} (theft, leg {m.leg})".strip()),
+                safe(to if m.stop == "carried" else f"{to} ({stop_words(m.stop)})"),
+                safe(names.exact(m.asset, step.units)), safe(names.exact(m.asset, m.units)), safe(m.txid),
+            )  # fmt: skip
+        parts += [safe(head, "bold"), table, Text("")]
+    if not exact:
+        parts.append(Text("units have no identity under haircut: the oldest dye is shown first, as an illustration"))
+    return Group(*parts)

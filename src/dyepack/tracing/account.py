@@ -1,0 +1,242 @@
+"""From runs to a Statement: what ended where under each rule, and the evidence under the headline rule.
+
+Invariant: the amounts of a rule's terminals are the rows of its run and nothing else; `build` refuses (BalanceError)
+a statement whose terminals do not add up to its proved balances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dyepack.errors import BalanceError
+from dyepack.ledger.manifest import COMPLETE, NOT_STATED
+from dyepack.tracing.balance import asset_of, ends_of
+from dyepack.tracing.plan import Plan, Rows, Run, units
+from dyepack.tracing.rules import ALLOCATING
+from dyepack.tracing.statement import Balance, Source, Statement, Terminal, Unexplained
+from dyepack.tracing.sums import Ints, group_sums
+from dyepack.tracing.terminals import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.resolve import Parameters, Resolved
+
+_AT_SOURCE = (Stop.ISSUED, Stop.UNEXPLAINED, Stop.DECLARED)
+_KINDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceName:
+    """Who an address is said to be, and what says so (the fields of the naming tag)."""
+
+    entity: str
+    tag: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Where the rows of a run ended: one key per (stop, holding, asset), amounts in two words."""
+
+    key: Ints
+    rows: Rows
+    lo: Any
+    hi: Any
+
+    def totals(self) -> dict[int, int]:
+        """Units by key."""
+        return group_sums(self.key, self.lo, self.hi)
+
+
+class Keys:
+    """Packs (stop, holding or -1, asset) into one whole number and back."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.assets = len(ledger.assets)
+
+    def pack(self, stop: Ints, place: Ints, asset: Ints) -> Ints:
+        """One number per row."""
+        return ((place + 1) * self.assets + asset) * _KINDS + stop
+
+    def unpack(self, key: int) -> tuple[Stop, int, int]:
+        """(stop, holding or -1, asset) of a number."""
+        place, asset = divmod(key // _KINDS, self.assets)
+        return Stop(key % _KINDS), place - 1, asset
+
+
+def ended(ledger: Ledger, plan: Plan, run: Run) -> Ended:
+    """Everything of a run that is no longer carried: stopped rows, then what is held."""
+    keys = Keys(ledger)
+    gone = ~np.isin(run.dyed["stop"], (Stop.CARRIED, Stop.CONVERTED))
+    rows = run.dyed[gone]
+    ends = ends_of(ledger, plan, rows)
+    place = np.where((ends.target < 0) & np.isin(rows["stop"], _AT_SOURCE), ends.source, ends.target)
+    stopped = keys.pack(rows["stop"].astype(np.int64), place, asset_of(ledger, ends.source, ends.target))
+    holding = run.held["holding"]
+    asset = (ledger.holding_key[holding] >> np.uint64(32)).astype(np.int64)
+    held = keys.pack(_held_stop(ledger, plan, holding), holding, asset)
+    return Ended(
+        np.concatenate([stopped, held]), rows, np.concatenate([rows["lo"], run.held["lo"]]),
+        np.concatenate([rows["hi"], run.held["hi"]]),
+    )  # fmt: skip
+
+
+def _held_stop(ledger: Ledger, plan: Plan, holdings: Ints) -> Ints:
+    """HELD where the history is known to go on to the end, else the reason why it is not."""
+    out = np.full(len(holdings), int(Stop.HELD), np.int64)
+    for at, holding in enumerate(holdings.tolist()):
+        state = ledger.holding_state[holding]
+        codes = ledger.entries(holding)
+        sends = codes[(codes & 1) == 0] >> 1
+        if plan.end_move is not None and len(sends) and sends[-1] >= plan.end_move:
+            out[at] = int(Stop.DATE_LIMIT)
+        elif state != COMPLETE and not (state == NOT_STATED and len(sends)):
+            out[at] = int(Stop.GAP)
+    return out
+
+
+def build(
+    ledger: Ledger,
+    resolved: Resolved,
+    runs: dict[str, Run],
+    balances: list[Balance],
+    parameters: Parameters,
+    names: Mapping[str, PlaceName],
+    title: tuple[str, str],
+) -> Statement:
+    """The statement of a trace; `title` is (theft ids, title); the first of `runs` is the headline rule's."""
+    plan, headline = resolved.plan, next(iter(runs))
+    ends = {rule: ended(ledger, plan, run) for rule, run in runs.items()}
+    totals = {rule: e.totals() for rule, e in ends.items()}
+    _check(ledger, totals, balances)
+    statement = Statement(
+        theft=title[0], title=title[1], chain=ledger.chain, ledger=ledger.sha256,
+        direction="backward" if plan.backward else "forward", rule=headline,
+        interval_rules=[r for r in ALLOCATING if r in runs],
+        assets={a.key: a for a in ledger.assets},
+        sources=_sources(ledger, resolved, balances, headline, runs[headline]),
+        terminals=_terminals(ledger, plan, runs[headline], ends[headline], totals, names),
+        unexplained=_unexplained(ledger, runs[headline]), balances=balances, parameters=asdict(parameters),
+    )  # fmt: skip
+    gaps = [t for t in statement.terminals if t.stop in ("gap", "unexplained") and t.amount(headline)]
+    statement.complete = not gaps
+    statement.notes = _notes(ledger, resolved, runs[headline], gaps)
+    used = {t.asset for t in statement.terminals} | {s.asset for s in statement.sources}
+    used |= {b.asset for b in balances} | {u.asset for u in statement.unexplained}
+    statement.assets = {k: a for k, a in statement.assets.items() if k in used}
+    return statement
+
+
+def _check(ledger: Ledger, totals: dict[str, dict[int, int]], balances: list[Balance]) -> None:
+    keys = Keys(ledger)
+    for rule in {b.rule for b in balances}:
+        by_asset: dict[str, int] = {}
+        for key, amount in totals[rule].items():
+            asset = ledger.assets[keys.unpack(key)[2]].key
+            by_asset[asset] = by_asset.get(asset, 0) + amount
+        for b in balances:
+            if b.rule == rule:
+                by_asset[b.asset] = by_asset.get(b.asset, 0) - b.put_in - b.swapped_in + b.swapped_out
+        if any(by_asset.values()):
+            raise BalanceError(f"the terminals under {rule} do not add up: {by_asset}")
+
+
+def _sources(ledger: Ledger, resolved: Resolved, balances: list[Balance], rule: str, run: Run) -> list[Source]:
+    out = []
+    for leg in resolved.legs:
+        asset = ledger.assets[leg.asset].key
+        put = sum(b.put_in for b in balances if b.rule == rule and b.leg == leg.number and b.asset == asset)
+        moves = int((run.origin["leg"] == leg.number).sum())
+        out.append(Source(leg.number, leg.name, asset, put, moves, leg.evidence))
+    return out
+
+
+def _terminals(
+    ledger: Ledger, plan: Plan, run: Run, end: Ended, totals: dict[str, dict[int, int]], names: Mapping[str, PlaceName]
+) -> list[Terminal]:
+    keys = Keys(ledger)
+    by_leg = _by_leg(end, run)
+    arrivals = _arrivals(ledger, plan, run, end)
+    out = []
+    for key in sorted({k for t in totals.values() for k in t}):
+        stop, place, asset = keys.unpack(key)
+        text = ledger.place_text(place) if place >= 0 else ""
+        name = names.get(text) if text else None
+        rows = arrivals.get(place if stop in (Stop.HELD, Stop.GAP, Stop.DATE_LIMIT) else -2 - key, run.dyed[:0])
+        moves = np.unique(rows["move"][rows["move"] >= 0]).tolist()
+        times = [ledger.move_time(m) for m in moves]
+        out.append(Terminal(
+            place=text, entity=name.entity if name else "", stop=stop.name.lower(), asset=ledger.assets[asset].key,
+            amounts={rule: t.get(key, 0) for rule, t in totals.items()},
+            by_leg=by_leg.get(key, {}), moves=len(moves),
+            first=min(times, default=""), last=max(times, default=""),
+            txids=list(dict.fromkeys(ledger.tx_text(int(ledger.move_tx[m])) for m in moves)),
+            hops=(int(rows["hop"].min()), int(rows["hop"].max())) if len(rows) else None,
+            tag=name.tag if name else None,
+        ))  # fmt: skip
+    headline = next(iter(totals))
+    order = list(Stop)
+    return sorted(out, key=lambda t: (order.index(Stop[t.stop.upper()]) == Stop.FEE, t.asset, -t.amount(headline),
+                                      t.stop, t.place))  # fmt: skip
+
+
+def _by_leg(end: Ended, run: Run) -> dict[int, dict[int, int]]:
+    legs = np.concatenate([end.rows["leg"], run.held["leg"]]).astype(np.int64)
+    many = int(legs.max()) + 1 if len(legs) else 1
+    out: dict[int, dict[int, int]] = {}
+    for key, amount in group_sums(end.key * many + legs, end.lo, end.hi).items():
+        out.setdefault(key // many, {})[key % many] = amount
+    return out
+
+
+def _arrivals(ledger: Ledger, plan: Plan, run: Run, end: Ended) -> dict[int, Rows]:
+    """The dyed rows behind each terminal: by holding for what is held, by -2 - key for what stopped."""
+    carried = run.dyed[run.dyed["stop"] == Stop.CARRIED]
+    target = ends_of(ledger, plan, carried).target
+    wanted = np.isin(target, run.held["holding"])
+    out = _grouped(target[wanted], carried[wanted])
+    return out | _grouped(-2 - end.key[: len(end.rows)], end.rows)
+
+
+def _grouped(keys: Ints, rows: Rows) -> dict[int, Rows]:
+    if not len(keys):
+        return {}
+    order = np.argsort(keys, kind="stable")
+    ordered, rows = keys[order], rows[order]
+    start = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    return dict(zip(ordered[start].tolist(), np.split(rows, start[1:]), strict=True))
+
+
+def _unexplained(ledger: Ledger, run: Run) -> list[Unexplained]:
+    sender = ledger.move_from[run.gaps["move"]].astype(np.int64)
+    asset = (ledger.holding_key[sender] >> np.uint64(32)).astype(np.int64)
+    sums = group_sums(asset, run.gaps["lo"], run.gaps["hi"])
+    return [
+        Unexplained(ledger.assets[a].key, int((asset == a).sum()), amount, len(np.unique(sender[asset == a])))
+        for a, amount in sums.items()
+    ]
+
+
+def _notes(ledger: Ledger, resolved: Resolved, run: Run, gaps: list[Terminal]) -> list[str]:
+    notes = list(dict.fromkeys(resolved.notes))
+    if gaps:
+        notes.append(f"{len(gaps)} places hold dyed units whose further history is not in the ledger: see the gaps")
+    if len(run.swaps):
+        pairs = len(np.unique(run.swaps["product"]))
+        notes.append(f"{pairs} swaps inside one transaction were followed to their product, in proportion")
+    if len(run.gaps):
+        notes.append(f"{len(run.gaps)} moves sent more than the ledger knows the sender to have received; the "
+                     "difference is counted as unexplained, clean inflow")  # fmt: skip
+    oversize = ledger.manifest.counts.get("oversize_moves", 0)
+    if oversize:
+        notes.append(f"{oversize} moves with amounts over 128 bits are kept raw in the ledger and left out of totals")
+    return notes + [f"ledger: {n}" for n in ledger.manifest.notes]
+
+
+def dyed_units(rows: Rows) -> int:
+    """Sum of the units of some rows."""
+    return sum(units(rows))

@@ -1,0 +1,56 @@
+"""Running the rules: which replay serves, and the proof after each.
+
+Invariant: every run of a conserving rule has been proved to balance before anyone sees it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dyepack.errors import UsageError
+from dyepack.tracing.balance import prove
+from dyepack.tracing.replay import replay as replay_plain
+from dyepack.tracing.rules import RULES, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.plan import Plan, Run
+    from dyepack.tracing.statement import Balance
+
+PLAIN_UP_TO = 150_000
+"""Moves looked at by the headline rule above which Numba's second of start-up pays for itself."""
+
+
+def run_rule(ledger: Ledger, plan: Plan, name: str, *, fast: bool) -> tuple[Run, list[Balance]]:
+    """One rule, proved (poison is not: it makes units)."""
+    run = None
+    if fast:
+        from dyepack.tracing import kernel
+
+        run = kernel.replay(ledger, plan, name)
+    if run is None:
+        run = replay_plain(ledger, plan, name)
+    return run, prove(ledger, plan, run) if rule(name).conserves else []
+
+
+def run_rules(
+    ledger: Ledger, plan: Plan, headline: str, *, progress: Callable[[str], None] = lambda _: None
+) -> tuple[dict[str, Run], list[Balance]]:
+    """Every rule (backward: those that reverse exactly), the headline first; runs by rule and all balances."""
+    if not rule(headline).conserves:
+        raise UsageError(f"{headline} makes money out of nothing and cannot be the headline rule",
+                         remedy="choose a conserving rule, as fifo; poison is shown beside it anyway")  # fmt: skip
+    if plan.backward and not rule(headline).reverses:
+        raise UsageError(f"{headline} cannot be run backward exactly", remedy="use fifo, lifo-a or lifo-b")
+    names = [headline] + [r.name for r in RULES.values() if r.name != headline and (r.reverses or not plan.backward)]
+    runs: dict[str, Run] = {}
+    balances: list[Balance] = []
+    fast = False
+    for name in names:
+        progress(name)
+        runs[name], proof = run_rule(ledger, plan, name, fast=fast)
+        balances += proof
+        fast = fast or runs[name].replayed > PLAIN_UP_TO
+    return runs, balances

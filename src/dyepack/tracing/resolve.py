@@ -1,0 +1,227 @@
+"""From thefts and parameters in words to a Plan in the ids of one ledger.
+
+Invariant: whatever a theft or a parameter names is found in the ledger, or a TheftError says what is not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dyepack.errors import TheftError, UsageError, quoted
+from dyepack.ledger.schema import MoveKind
+from dyepack.money import parse_units
+from dyepack.tracing.plan import FOLLOW, Declared, Plan
+from dyepack.tracing.terminals import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.theft import Deposit, Leg, LegMove, Outflow, Theft
+
+
+@dataclass(slots=True)
+class Parameters:
+    """How a trace is to be run, fixed before it: everything here is recorded in the case.
+
+    rule      the headline rule
+    cut_off   asset -> decimal amount below which a move's dye is not followed
+    hops      moves from the theft after which dye is not followed (0: no limit)
+    until     last time (seconds UTC) whose moves are followed
+    hub       distinct counterparties above which an address is not followed (0: no limit)
+    fees      "clean-first" (fees are paid from clean units first) or "rule" (as payments are)
+    follow    addresses to go on through whatever their tags say, with the reason
+    stop      addresses to stop at, with the reason
+    """
+
+    rule: str = "fifo"
+    cut_off: dict[str, str] = field(default_factory=dict)
+    hops: int = 0
+    until: int | None = None
+    hub: int = 3000
+    fees: str = "clean-first"
+    follow: dict[str, str] = field(default_factory=dict)
+    stop: dict[str, str] = field(default_factory=dict)
+    backward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LegIn:
+    """A leg as it was found in the ledger: its number, names, asset id and evidence in words."""
+
+    number: int
+    theft: str
+    name: str
+    asset: int
+    evidence: str
+
+
+@dataclass(slots=True)
+class Resolved:
+    """The plan and the legs behind its numbers; `notes` say what was passed over."""
+
+    plan: Plan
+    legs: list[LegIn]
+    notes: list[str]
+
+
+def resolve(ledger: Ledger, thefts: list[Theft], parameters: Parameters, stops: Mapping[str, Stop]) -> Resolved:
+    """Find everything in the ledger; `stops` are the addresses whose tags end a trace."""
+    out = Resolved(Plan({}), [], [])
+    for theft in thefts:
+        if theft.chain != ledger.chain:
+            raise TheftError(
+                f"theft {quoted(theft.id)} is on chain {quoted(theft.chain)}, the ledger holds {quoted(ledger.chain)}",
+                remedy="trace it on a ledger of its own chain",
+            )
+        for leg in theft.legs:
+            _add_leg(ledger, out, theft, leg)
+    out.plan.declared.sort(key=lambda d: d.before_move)
+    _add_stops(ledger, out, thefts, parameters, stops)
+    _add_limits(ledger, out.plan, parameters)
+    return out
+
+
+def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
+    number = len(out.legs) + 1
+    asset = ledger.asset_id(leg.asset)
+    if asset is None:
+        raise TheftError(
+            f"leg {quoted(leg.name)} of {quoted(theft.id)}: the ledger has no asset {quoted(leg.asset)}, or several",
+            remedy='say "native" or the token\'s contract address; `dyepack ledger info` lists the assets',
+        )
+    moves = [m for spec in leg.moves for m in _moves_of(ledger, theft, asset, spec)]
+    moves += [m for spec in leg.outflows for m in _outflow(ledger, theft, asset, spec)]
+    for move in moves:
+        if out.plan.leg_moves.setdefault(move, number) != number:
+            out.notes.append(f"leg {leg.name}: a move already taken by an earlier leg stays with it (first taint wins)")
+    for deposit in leg.deposits:
+        out.plan.declared.append(_declared(ledger, theft, asset, number, deposit))
+    evidence = "; ".join(dict.fromkeys(d.evidence for d in leg.deposits))
+    seen = f"{len(moves)} moves in the ledger" if moves else ""
+    out.legs.append(LegIn(number, theft.id, leg.name, asset, "; ".join(e for e in (seen, evidence) if e)))
+
+
+def _tx(ledger: Ledger, theft: Theft, text: str) -> int:
+    tx = ledger.find_tx(text)
+    if tx is None:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: transaction {quoted(text)} is not in the ledger",
+            remedy="import the blocks of the theft, or declare the deposit with a block and evidence",
+        )
+    return tx
+
+
+def _address(ledger: Ledger, theft: str, text: str) -> int:
+    address = ledger.find_address(text)
+    if address is None:
+        raise TheftError(
+            f"theft {quoted(theft)}: address {quoted(text)} is not in the ledger",
+            remedy="check it, or import its history",
+        )
+    return address
+
+
+def _moves_of(ledger: Ledger, theft: Theft, asset: int, spec: LegMove) -> list[int]:
+    found = []
+    for move in ledger.tx_moves(_tx(ledger, theft, spec.tx)):
+        ends = (ledger.place_text(int(ledger.move_from[move])), ledger.place_text(int(ledger.move_to[move])))
+        if ledger.move_kind[move] == MoveKind.FEE or ledger.move_asset(move) != asset:
+            continue
+        if (spec.sender and spec.sender.lower() != ends[0]) or (spec.receiver and spec.receiver.lower() != ends[1]):
+            continue
+        if spec.index is None or spec.index == ledger.move_index[move]:
+            found.append(move)
+    if not found:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: transaction {quoted(spec.tx)} has no such move of {ledger.assets[asset].key}",
+            remedy="check asset, from, to and index; value that left by an internal transfer can be a declared deposit",
+        )
+    return found
+
+
+def _outflow(ledger: Ledger, theft: Theft, asset: int, spec: Outflow) -> list[int]:
+    holding = ledger.find_holding(_address(ledger, theft.id, spec.address), asset)
+    codes = ledger.entries(holding) if holding is not None else np.zeros(0, np.uint32)
+    moves = (codes[(codes & 1) == 0] >> 1).astype(np.int64)
+    moves = moves[ledger.move_kind[moves] != MoveKind.FEE]
+    time = ledger.tx_time[ledger.move_tx[moves]]
+    keep = np.ones(len(moves), bool)
+    if spec.since is not None:
+        keep &= time >= spec.since
+    if spec.until is not None:
+        keep &= time <= spec.until
+    if not keep.any():
+        raise TheftError(
+            f"theft {quoted(theft.id)}: nothing of {ledger.assets[asset].key} left {quoted(spec.address)} in that time",
+            remedy="check the address, the asset and the times",
+        )
+    return [int(m) for m in moves[keep]]
+
+
+def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Deposit) -> Declared:
+    holding = ledger.find_holding(_address(ledger, theft.id, deposit.to), asset)
+    if holding is None:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: {quoted(deposit.to)} never held {ledger.assets[asset].key} in the ledger",
+            remedy="check the address and the asset of the deposit",
+        )
+    units = deposit.units
+    if units is None:
+        try:
+            units = parse_units(deposit.amount, ledger.assets[asset].decimals or 0)
+        except ValueError as fault:
+            raise TheftError(f"theft {quoted(theft.id)}: amount {quoted(deposit.amount)} {fault}",
+                             remedy="write a plain decimal number") from fault  # fmt: skip
+    if not 0 < units < 1 << 128:
+        raise TheftError(f"theft {quoted(theft.id)}: a deposit of {units} units", remedy="give a positive amount")
+    if deposit.tx:
+        before = ledger.tx_moves(_tx(ledger, theft, deposit.tx)).start
+    else:
+        tx = int(np.searchsorted(ledger.tx_block, deposit.block or 0))
+        before = ledger.tx_moves(tx).start if tx < len(ledger.tx_block) else ledger.moves
+    return Declared(before, holding, leg, units, deposit.tx)
+
+
+def _add_stops(
+    ledger: Ledger, out: Resolved, thefts: list[Theft], parameters: Parameters, stops: Mapping[str, Stop]
+) -> None:
+    for text, stop in stops.items():
+        address = ledger.find_address(text)
+        if address is not None:
+            out.plan.stops[address] = int(stop)
+    for theft in thefts:
+        for text in theft.victims:
+            address = ledger.find_address(text)
+            if address is None:
+                out.notes.append(f"the victim's address {quoted(text)} does not occur in the ledger")
+            elif not parameters.backward:
+                out.plan.stops[address] = int(Stop.RETURNED)
+    for said, stop_code in ((parameters.stop, int(Stop.CHOSEN)), (parameters.follow, FOLLOW)):
+        for text in said:
+            address = ledger.find_address(text)
+            if address is None:
+                raise TheftError(f"address {quoted(text)} is not in the ledger", remedy="check --stop and --follow")
+            out.plan.stops[address] = stop_code
+
+
+def _add_limits(ledger: Ledger, plan: Plan, parameters: Parameters) -> None:
+    if parameters.fees not in ("clean-first", "rule"):
+        raise UsageError(f"fees can be clean-first or rule, not {quoted(parameters.fees)}", remedy="see --help")
+    plan.fees_by_rule = parameters.fees == "rule" or parameters.backward
+    plan.backward = parameters.backward
+    plan.hop_limit, plan.hub_limit = parameters.hops, parameters.hub
+    for key, text in parameters.cut_off.items():
+        asset = ledger.asset_id(key)
+        if asset is None:
+            raise UsageError(f"the ledger has no asset {quoted(key)}", remedy="see `dyepack ledger info`")
+        try:
+            plan.cut_off[asset] = parse_units(text, ledger.assets[asset].decimals or 0)
+        except ValueError as fault:
+            raise UsageError(f"the cut-off {quoted(text)} {fault}", remedy="write a plain decimal number") from fault
+    if parameters.until is not None:
+        late = np.flatnonzero(ledger.tx_time > parameters.until)
+        plan.end_move = ledger.tx_moves(int(late[0])).start if len(late) else None
