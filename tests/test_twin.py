@@ -24,6 +24,7 @@ def assert_same(plain: Run, fast: Run | None) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("numba")
 @settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_kernel_equals_plain_forward(scene: Scene) -> None:
@@ -32,6 +33,7 @@ def test_kernel_equals_plain_forward(scene: Scene) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("numba")
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
 @given(scenes(backward=True))
 def test_kernel_equals_plain_backward(scene: Scene) -> None:
@@ -40,6 +42,7 @@ def test_kernel_equals_plain_backward(scene: Scene) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("numba")
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
 @given(scenes(large=True))
 def test_kernel_refuses_what_passes_128_bits_or_agrees(scene: Scene) -> None:
@@ -50,6 +53,7 @@ def test_kernel_refuses_what_passes_128_bits_or_agrees(scene: Scene) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("numba")
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(1, 2**128 - 1)), max_size=300))
 def test_ledger_index_kernel_equals_plain(rows: list[tuple[int, int, int]]) -> None:
@@ -63,6 +67,7 @@ def test_ledger_index_kernel_equals_plain(rows: list[tuple[int, int, int]]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("numba")
 @settings(max_examples=2000, deadline=None)
 @given(st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 1), st.integers(1, 2**128 - 1))
 def test_long_division_equals_python(a: int, b: int, d: int) -> None:

@@ -67,16 +67,20 @@ def etl(
     from dyepack.sources.result import ETHER
     from dyepack.sources.store import store
 
-    parts = {"transactions": transactions or [], "token_transfers": token_transfers or [], "traces": traces or [],
-             "receipts": receipts or [], "tokens": tokens or []}  # fmt: skip
-    if not parts["transactions"] + parts["token_transfers"] + parts["traces"]:
+    files = [*(transactions or []), *(token_transfers or []), *(traces or [])]
+    if not files:
         raise UsageError("no file was named", remedy="give --transactions, --token-transfers or --traces")
     clock = show.Clock()
     with show.steps("importing") as step:
-        imported = import_etl(**parts)
+        imported = import_etl(
+            transactions=transactions or [], token_transfers=token_transfers or [], traces=traces or [],
+            receipts=receipts or [], tokens=tokens or [],
+        )  # fmt: skip
         step("writing the ledger")
-        made = store(imported, ledger, chain=chain, files=[f for p in parts.values() for f in p], native=ETHER,
-                     covers=read_coverage(covers) if covers else None, complete=covers is None, replace=replace)  # fmt: skip
+        made = store(
+            imported, ledger, chain=chain, files=[*files, *(receipts or []), *(tokens or [])], native=ETHER,
+            covers=read_coverage(covers) if covers else None, complete=covers is None, replace=replace,
+        )  # fmt: skip
     _tell(made, ledger, clock, json=json)
 
 

@@ -108,4 +108,5 @@ class Clock:
         self._start = time.perf_counter()
 
     def __call__(self) -> float:
+        """The seconds so far."""
         return time.perf_counter() - self._start

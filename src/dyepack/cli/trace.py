@@ -22,7 +22,7 @@ def trace(
     theft: Annotated[list[Path] | None, typer.Option(help="Theft file (TOML; form below); several times.")] = None,
     tx: Annotated[Texts, typer.Option(help="Instead of a file: a transaction by which the money left.")] = None,
     asset: Annotated[str, typer.Option(help="With --tx: the asset that left.")] = "native",
-    tags: Annotated[list[Path] | None, typer.Option(help="File of tags (CSV, label JSON, list); several times.")] = None,
+    tags: Annotated[list[Path] | None, typer.Option(help="Tags (CSV, label JSON, list); several times.")] = None,
     tag_list: Annotated[Texts, typer.Option(help="KIND=FILE: a list of addresses of one kind, as sanctioned=x.txt.")]
         = None,
     rule: Annotated[str, typer.Option(help="Headline rule, recorded before the run: see `dyepack rules`.")] = "fifo",

@@ -7,7 +7,9 @@ trace or log index).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from dyepack.errors import InputError
 from dyepack.ledger.index import index_moves
 from dyepack.ledger.schema import I64, MAX_MOVES, NOWHERE, U8, U32, U64, MoveKind, RawMoves
 
-Columns = dict[str, npt.NDArray[np.generic]]
+Columns = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ def build(batches: list[RawMoves], native: str = "native") -> Built:
     moves.take(_chain_order(moves))
     kept = _drop_duplicates(moves)
     duplicates = len(kept) - int(kept.sum())
-    rows = int(len(np.unique(np.stack([moves.batch, moves.row], axis=1)[~kept], axis=0))) if duplicates else 0
+    rows = len(np.unique(np.stack([moves.batch, moves.row], axis=1)[~kept], axis=0)) if duplicates else 0
     if duplicates:
         moves.take(np.flatnonzero(kept))
     columns, txs = _transactions(moves)
@@ -137,7 +139,7 @@ def _intern_assets(batches: list[RawMoves], native: str) -> list[str]:
 
 
 def _join(batches: list[RawMoves], maps: list[I64], rank: dict[str, int]) -> _Joined:
-    def cat(name: str) -> npt.NDArray[np.generic]:
+    def cat(name: str) -> Any:
         return np.concatenate([getattr(b, name) for b in batches])
 
     def ends(name: str) -> I64:
@@ -159,7 +161,7 @@ def _join(batches: list[RawMoves], maps: list[I64], rank: dict[str, int]) -> _Jo
         ends("sender"), ends("receiver"), asset, cat("amount"), cat("row"),
         np.concatenate([np.full(len(b), i, np.int64) for i, b in enumerate(batches)]),
         [b.source for b in batches],
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _place_unindexed(moves: _Joined, notes: list[str]) -> None:
@@ -183,7 +185,7 @@ def _place_unindexed(moves: _Joined, notes: list[str]) -> None:
     np.minimum.at(first, tx[order], np.arange(len(at)))
     moves.tx_index[at] = first[tx]
     _rank_in_block(moves, at)
-    notes.append("transaction order inside blocks is derived from the order of logs: the import had no transactions")
+    notes.append("transaction order inside blocks is derived from the order of logs or rows: the import does not say it")
 
 
 def _rank_in_block(moves: _Joined, at: npt.NDArray[np.intp]) -> None:
@@ -202,7 +204,7 @@ def _chain_order(moves: _Joined) -> npt.NDArray[np.intp] | None:
     return np.lexsort((minor, major))
 
 
-def _same(columns: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.bool_]:
+def _same(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
     """For each row but the first, whether all columns repeat the row before."""
     same = np.ones(max(len(columns[0]) - 1, 0), bool)
     for c in columns:
@@ -278,7 +280,7 @@ def _holdings(moves: _Joined, addresses: int, assets: int) -> Columns:
 
 def _add_index(columns: Columns) -> None:
     sender, receiver, amount = columns["move_from"], columns["move_to"], columns["move_amount"]
-    index = index_moves(sender, receiver, amount, len(columns["holding_key"]))  # type: ignore[arg-type]
+    index = index_moves(sender, receiver, amount, len(columns["holding_key"]))
     columns["entry_offset"], columns["entry"] = index.entry_offset, index.entry
     columns["balance_mark"] = index.balance_mark
     columns["gap_move"], columns["gap_amount"] = index.gap_move, index.gap_amount

@@ -7,14 +7,12 @@ Import this module only from kernels: it imports Numba, which costs about a seco
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types, uint64
+from numba import njit
 
 M32 = np.uint64(0xFFFFFFFF)
 ZERO = np.uint64(0)
 ONE = np.uint64(1)
 S32 = np.uint64(32)
-
-_pair = types.UniTuple(uint64, 2)
 
 
 @njit(cache=True, error_model="numpy")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,8 @@ def write_ledger(
             address_format=formats[1],
             columns=written,
             counts=built.counts | counts | {"oversize_moves": len(oversize)},
-            **_span(built),
+            first=_end(built, 0),
+            last=_end(built, -1),
             completeness={s: int((holding_state == i).sum()) for i, s in enumerate(STATES)},
             inputs=inputs,
             notes=built.notes + notes,
@@ -87,25 +88,20 @@ def _check_place(path: Path, *, replace: bool) -> None:
         raise LedgerError(f"{path} holds other files", remedy="choose an empty or new folder for the ledger")
 
 
-def _span(built: Built) -> dict[str, dict[str, int]]:
+def _end(built: Built, at: int) -> dict[str, int]:
+    """Position and time of the first (0) or last (-1) transaction, empty if there is none."""
     block, rank, time = (built.columns[f"tx_{n}"] for n in ("block", "index", "time"))
-    if not len(block):
-        return {"first": {}, "last": {}}
-    ends = {
-        name: {"block": int(block[i]), "tx_index": int(rank[i]), "time": int(time[i])}
-        for name, i in (("first", 0), ("last", -1))
-    }
-    return ends
+    return {"block": int(block[at]), "tx_index": int(rank[at]), "time": int(time[at])} if len(block) else {}
 
 
-def _write_column(folder: Path, name: str, column: npt.NDArray[np.generic]) -> Column:
+def _write_column(folder: Path, name: str, column: npt.NDArray[Any]) -> Column:
     file = folder / f"{name}.npy"
     column = np.ascontiguousarray(column)
     with file.open("wb") as out:
         np.save(out, column, allow_pickle=False)
         out.flush()
         os.fsync(out.fileno())
-    digest = hashlib.sha256(memoryview(column).cast("B") if column.size else b"")
+    digest = hashlib.sha256(column.data.cast("B") if column.size else b"")
     return Column(name, column.dtype.str, list(column.shape), digest.hexdigest())
 
 

@@ -94,7 +94,7 @@ def _svg(graph: Graph, layout: Layout, labels: Labels, statement: Statement) -> 
         h=_n(layout.height + 34),
         title=for_html(f"Flow of the stolen money: {statement.title or statement.theft}"),
         desc=for_html(summary(graph, labels)),
-        style=Markup(_STYLE),  # our own constant
+        style=Markup(_STYLE),  # noqa: S704 - our own constant
         heads=_heads(layout, graph),
         parts=Markup("").join(parts),
         legend=legend,

@@ -51,17 +51,24 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
              f"certain = {statement.certain_rule}"),
         Text(""),
     ]  # fmt: skip
-    for s in statement.sources:
-        parts.append(safe_long(f"leg {s.leg} {s.name}: {names.exact(s.asset, s.amount)} "
-                          f"in {counted(s.moves, 'move')} ({s.evidence})"))  # fmt: skip
+    parts += [
+        safe_long(
+            f"leg {s.leg} {s.name}: {names.exact(s.asset, s.amount)} in {counted(s.moves, 'move')} ({s.evidence})"
+        )
+        for s in statement.sources
+    ]
     for asset in dict.fromkeys([s.asset for s in statement.sources] + [t.asset for t in statement.terminals]):
         members = [t for t in statement.terminals if t.asset == asset and _counts(t, statement)]
         if members:
             parts += [Text(""), _terminals(statement, names, asset, members, every=every)]
     parts += [Text("")]
-    for u in statement.unexplained:
-        parts.append(safe_long(f"unexplained inflow (clean): {names.exact(u.asset, u.amount)} in {counted(u.moves, 'move')} "
-                          f"of {counted(u.places, 'address', 'addresses')} that held dye"))  # fmt: skip
+    parts += [
+        safe_long(
+            f"unexplained inflow (clean): {names.exact(u.asset, u.amount)} in {counted(u.moves, 'move')} "
+            f"of {counted(u.places, 'address', 'addresses')} that held dye"
+        )
+        for u in statement.unexplained
+    ]
     parts += [safe_long(f"note: {n}") for n in statement.notes]
     return Group(*parts, Text(""), *_balance(statement, names))
 
@@ -100,9 +107,11 @@ def _grouped(statement: Statement, members: list[Terminal]) -> Iterable[tuple[st
         found[labelled(t), "" if labelled(t) else t.stop].append(t)
     for group in found.values():
         group.sort(key=lambda t: (-t.amount(statement.rule), t.place))
-    ranked = sorted(found.items(), key=lambda f: (f[0][1] == "fee", not f[0][0], -sum(t.amount(statement.rule)
-                                                                                      for t in f[1]), f[0]))  # fmt: skip
-    return [(name, group) for (name, _), group in ranked]
+
+    def rank(key: tuple[str, str]) -> tuple[bool, bool, int, tuple[str, str]]:
+        return key[1] == "fee", not key[0], -sum(t.amount(statement.rule) for t in found[key]), key
+
+    return [(key[0], found[key]) for key in sorted(found, key=rank)]
 
 
 def _row(
@@ -156,10 +165,9 @@ def _balance(statement: Statement, names: Names) -> list[RenderableType]:
                      style="bold"), table]  # fmt: skip
     rules = list(dict.fromkeys(b.rule for b in statement.balances))
     holding = sum(b.holds for b in statement.balances)
-    out.append(Text(f"the books balance: {holding} of {len(statement.balances)} proofs hold, per leg and asset, to the "
-                    f"last unit, under {', '.join(rules)}"
-                    + ("; poison is an upper bound on reach, not money" if statement.direction == "forward" else "")))  # fmt: skip
-    return out
+    reach = "; poison is an upper bound on reach, not money" if statement.reach_rule not in rules else ""
+    proofs = f"{holding} of {len(statement.balances)} proofs hold, per leg and asset, to the last unit"
+    return [*out, Text(f"the books balance: {proofs}, under {', '.join(rules)}{reach}")]
 
 
 def asset_amount(names: Names, asset: str, units: int) -> str:
@@ -225,10 +233,9 @@ def path_lines(paths: list[list[Step]], statement: Statement, *, exact: bool) ->
         head = (f"path {number} of {len(paths)}: {names.exact(last.move.asset, last.units)} in "
                 f"{counted(len(steps), 'hop')}")  # fmt: skip
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name, side in (("hop", "right"), ("time (UTC)", "left"), ("from", "left"), ("to", "left"),
-                           ("of this path", "right"), ("dyed in the move", "right"), ("transaction", "left")):  # fmt: skip
-            table.add_column(name, justify="right" if side == "right" else "left", overflow="fold",
-                             no_wrap=side == "right")  # fmt: skip
+        for name in ("hop", "time (UTC)", "from", "to", "of this path", "dyed in the move", "transaction"):
+            figure = name in ("hop", "of this path", "dyed in the move")
+            table.add_column(name, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
         for step in steps:
             m = step.move
             to = m.target or stop_words(m.stop)

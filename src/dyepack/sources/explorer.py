@@ -49,6 +49,10 @@ LAYOUT = Layout(
     ("nonce", "method_id", "function_name"),
 )
 MAX_GAS = (1 << 63) - 1
+NO_INTERNALS = (
+    "an explorer export of transactions has no internal transfers and no tokens: what moved that way is not in the "
+    "ledger, and an address paid that way seems to send more than it has"
+)
 
 
 def import_explorer(paths: Sequence[Path], *, native: Asset = ETHER) -> Import:
@@ -60,6 +64,7 @@ def import_explorer(paths: Sequence[Path], *, native: Asset = ETHER) -> Import:
         if table.note:
             result.notes.append(table.note)
         _add_file(table, native.key, result)
+    result.notes.append(NO_INTERNALS)
     return result
 
 

@@ -94,7 +94,7 @@ def _states(built: Built, covers: Iterable[str] | None, form: str, *, complete: 
         at = known.get(_raw(text, form, rows.shape[1]))
         if at is not None:
             covered[at] = True
-    mask = covered[np.asarray(holdings) & np.uint64(0xFFFFFFFF)]
+    mask = covered[holdings.astype(np.uint64) & np.uint64(0xFFFFFFFF)]
     return np.where(mask, np.uint8(COMPLETE), np.uint8(COUNTERPARTY)).astype(np.uint8)
 
 

@@ -144,7 +144,7 @@ def units(amount: str, asset: Asset = COIN) -> int:
 
 def set_up(seed: int, background: int) -> Stage:
     """An empty stage: the chain, its assets, and a crowd with so many moves to make."""
-    chain = Chain(seed, Random(seed))
+    chain = Chain(seed, Random(seed))  # noqa: S311 - a story, not a secret
     usd = Asset(address(seed, "USDX token"), "USDX", 6)
     ore = Asset(address(seed, "ORE token"), "ORE", 18)
     fake = Asset(address(seed, "counterfeit token"), "<b>USDX</b>\x1b[31m", 6)

@@ -20,6 +20,7 @@ from dyepack.tracing.terminals import Stop
 
 if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.schema import U32
     from dyepack.tracing.plan import Plan, Rows, Run
 
 _OUT_OF_PLACE = (Stop.UNEXPLAINED, Stop.DECLARED)
@@ -140,7 +141,7 @@ def _totals(ledger: Ledger, plan: Plan, run: Run, ends: Ends) -> list[Balance]:
     ]  # fmt: skip
 
 
-def _or_none(holdings: np.ndarray) -> Ints:  # type: ignore[type-arg]
+def _or_none(holdings: U32) -> Ints:
     out = holdings.astype(np.int64)
     out[out == NOWHERE] = -1
     return out

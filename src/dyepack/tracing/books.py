@@ -40,7 +40,7 @@ class Books:
         self._declared: dict[int, list[tuple[int, Declared]]] = {}
         for number, d in enumerate(declared):
             self._declared.setdefault(d.holding, []).append((number, d))
-        self._gap_moves = memoryview(ledger.gap_move)
+        self._gap_moves = ledger.gap_move.data
 
     def balance(self, holding: int, place: int) -> int:
         """Base units just before the holding's entry number `place` and after the deposits declared before it."""

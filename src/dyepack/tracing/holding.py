@@ -174,8 +174,11 @@ class TaintFirst(Fifo):
 
     def _take(self, units: int) -> list[Piece]:
         dyed = min(units, self.dyed)
-        pieces = super()._take(dyed) if dyed else []
+        pieces = self._take_dyed(dyed) if dyed else []
         return [*pieces, (0, units - dyed)] if units > dyed else pieces
+
+    def _take_dyed(self, units: int) -> list[Piece]:
+        return super()._take(units)
 
     def _take_clean(self, units: int) -> None:
         pass
@@ -189,7 +192,7 @@ class CleanFirst(TaintFirst):
     def _take(self, units: int) -> list[Piece]:
         clean = min(units, self.balance - self.dyed)
         pieces = [(0, clean)] if clean else []
-        return pieces + (Fifo._take(self, units - clean) if units > clean else [])
+        return pieces + (self._take_dyed(units - clean) if units > clean else [])
 
 
 class Haircut(Holding):

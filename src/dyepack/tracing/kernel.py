@@ -38,6 +38,7 @@ from dyepack.tracing.terminals import Stop
 
 if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.schema import U64
 
 _CARRIED, _CONVERTED, _UNEXPLAINED, _DECLARED = (
     np.uint8(s) for s in (Stop.CARRIED, Stop.CONVERTED, Stop.UNEXPLAINED, Stop.DECLARED)
@@ -64,7 +65,7 @@ def replay(ledger: Ledger, plan: Plan, rule: str) -> Run | None:
     )  # fmt: skip
 
 
-def _rows(table: np.ndarray, dtype: np.dtype) -> Rows:  # type: ignore[type-arg]
+def _rows(table: U64, dtype: np.dtype[np.void]) -> Rows:
     """A table of 64-bit words, one column per field, as records."""
     out = np.empty(len(table), dtype)
     for at, name in enumerate(dtype.names or ()):

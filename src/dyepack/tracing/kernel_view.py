@@ -214,7 +214,7 @@ def find_product(v, paid):  # type: ignore[no-untyped-def]
     if last - first > LONGEST or last - first < 2:
         return np.int64(-1)
     forth = 0
-    back = np.int64(-1)
+    back = -1
     for m in range(first, last):
         giver, taker = _address(v, v.move_from[m]), _address(v, v.move_to[m])
         if giver == payer and taker == payee:

@@ -24,6 +24,8 @@ from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dyepack.ledger.reader import Ledger
     from dyepack.tracing.holding import Holding, Piece
 
@@ -53,10 +55,10 @@ class _Replay:
         self.gaps: list[tuple[int, ...]] = []
         self.swaps: list[tuple[int, ...]] = []
         self.replayed = 0
-        ends = memoryview(ledger.move_from), memoryview(ledger.move_to)
+        ends = ledger.move_from.data, ledger.move_to.data
         self.source, self.target = ends[::-1] if plan.backward else ends
-        self.words = memoryview(ledger.move_amount.reshape(-1))
-        self.kinds, self.entry = memoryview(ledger.move_kind), memoryview(ledger.entry)
+        self.words = ledger.move_amount.reshape(-1).data
+        self.kinds, self.entry = ledger.move_kind.data, ledger.entry.data
         self.sign = -1 if plan.backward else 1
         self.open: dict[int, _Open] = {}
         self.due: list[int] = []
@@ -158,7 +160,9 @@ class _Replay:
             if receiver in self.open:
                 self.open[receiver].lots.deposit([(0, sum(u for _, u in pieces))])
 
-    def _stop(self, move: int, receiver: int, pieces: list[Piece], dyed: int, hop: int) -> Stop:
+    def _stop(  # noqa: PLR0911 - one reason a line, in order
+        self, move: int, receiver: int, pieces: list[Piece], dyed: int, hop: int
+    ) -> Stop:
         """Whether and why these pieces stop at the receiver: the first reason in this order."""
         plan = self.plan
         if self.only_pure and any(leg == 0 for leg, _ in pieces):
@@ -281,7 +285,7 @@ def _rows_of(units: int) -> list[int]:
     return [MAX_AMOUNT] * full + [rest] * (rest > 0)
 
 
-def _rows(rows: list[tuple[int, ...]], dtype: np.dtype[np.void]) -> Rows:
+def _rows(rows: Sequence[tuple[int, ...]], dtype: np.dtype[np.void]) -> Rows:
     return np.array(rows, dtype)
 
 

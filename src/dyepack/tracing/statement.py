@@ -126,8 +126,8 @@ class Statement:
         """The terminals as a header and rows: base units, and the headline amount as a decimal beside them."""
         rules = sorted({rule for t in self.terminals for rule in t.amounts})
         header = ["place", "entity", "stop", "asset", "decimals", "amount", "base_units", "least", "most", "moves",
-                  "hops_least", "hops_most", "first", "last", "tag_source", "tag_confidence", "tag_evidence", "first_tx",
-                  "last_tx", *(f"{rule}_base_units" for rule in rules)]  # fmt: skip
+                  "hops_least", "hops_most", "first", "last", "tag_source", "tag_confidence", "tag_evidence",
+                  "first_tx", "last_tx", *(f"{rule}_base_units" for rule in rules)]  # fmt: skip
         rows = []
         for t in self.terminals:
             asset, tag, hops = self.assets[t.asset], t.tag or {}, t.hops or ("", "")
@@ -143,7 +143,7 @@ class Statement:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values: amounts as strings of base units, assets with their decimals beside them."""
         data = asdict(self)
-        return {k: data[k] if k == "parameters" else _texts(v, _COUNTS, k) for k, v in data.items()}
+        return {k: v if k == "parameters" else _texts(v, _COUNTS, k) for k, v in data.items()}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Statement:

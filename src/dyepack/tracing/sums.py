@@ -26,6 +26,6 @@ def group_sums(keys: Ints, lo: Words, hi: Words) -> dict[int, int]:
     limbs = []
     for word in (lo[order], hi[order]):
         for part in (word & _LIMB, word >> _SHIFT):
-            limbs.append(np.add.reduceat(part, start).tolist())
+            limbs += [np.add.reduceat(part, start).tolist()]
     sums = [a + (b << 32) + (c << 64) + (d << 96) for a, b, c, d in zip(*limbs, strict=True)]
     return dict(zip(ordered[start].tolist(), sums, strict=True))

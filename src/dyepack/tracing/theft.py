@@ -186,7 +186,7 @@ class _Reader:
             value = int(value)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 128):
             self.wrong(key, "must be a whole number that is not negative")
-        return value
+        return None if value is None else int(value)
 
     def time(self, key: str) -> int | None:
         value = self.data.pop(key, None)
