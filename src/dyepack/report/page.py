@@ -6,6 +6,7 @@ template's author thought of it; only markup made by dyepack itself (the figure)
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dyepack.report.flow import Figure, figure
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TEMPLATE = "statement.html.j2"
 
 
+@cache
 def environment() -> Environment:
     """The one factory of templates: autoescape on, undefined names fail, every text through for_html."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
