@@ -1,4 +1,4 @@
-"""Ledgers and export files of a wanted size for the benchmarks, made by the synthetic economy and kept for the next run.
+"""Ledgers and export files of a wanted size, made by the synthetic economy and kept for the next run.
 
 Run as a script it makes one ledger and exits: the large arrays of the generator then never count as memory of a
 measurement.
@@ -12,11 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from dyepack.ledger.reader import Ledger
+from dyepack.ledger.schema import MoveKind, RawMoves
 from dyepack.sources.result import Import
 from dyepack.sources.store import store_built
 from dyepack.synthetic.economy import Economy, economy
@@ -31,6 +34,9 @@ from dyepack.tracing.theft import read_theft
 CHAIN = "synthetic"
 FILES = ("transactions", "token_transfers", "traces")
 """What an export consists of, by the argument name of `import_etl`."""
+
+HUB = Parameters().hub
+"""The hub guard of the command line."""
 
 DEFAULT_WORK = Path(tempfile.gettempdir()) / "dyepack-bench"
 
@@ -76,7 +82,7 @@ class World:
         """Tags of the services where regions end."""
         return self.folder / "tags.csv"
 
-    def plan(self, ledger: Ledger, *, hub: int = Parameters.hub) -> Plan:
+    def plan(self, ledger: Ledger, *, hub: int = HUB) -> Plan:
         """The plan that `dyepack trace` would make of theft and tags."""
         return resolve(ledger, [read_theft(self.theft)], Parameters(hub=hub), stops(load(self.tags))).plan
 
@@ -98,9 +104,16 @@ def exported(moves: int, fmt: Literal["csv", "parquet"], work: Path) -> dict[str
     folder = work / "exports" / f"{moves}-{fmt}"
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        export(economy(moves).moves, folder, fmt)
+        export(_without_issues(economy(moves).moves), folder, fmt)
         (folder / "done").touch()
     return {name: folder / f"{name}.{fmt}" for name in FILES}
+
+
+def _without_issues(moves: RawMoves) -> RawMoves:
+    """The moves without protocol issuance, the generator's opening balances in native coin."""
+    rows = np.flatnonzero(moves.kind != MoveKind.ISSUE)
+    columns = ("tx_id", "block", "tx_index", "time", "kind", "index", "sender", "receiver", "asset", "amount", "row")
+    return replace(moves, **{name: getattr(moves, name)[rows] for name in columns})
 
 
 def _make(spec: Spec, folder: Path) -> None:

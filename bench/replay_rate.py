@@ -27,7 +27,7 @@ from tables import Table, middle, rate, say, show, timed
 
 COLUMNS = [
     "rule", "dyed moves", "looked at", "kernel s", "kernel dyed/s", "proof s", "plain s", "plain dyed/s",
-    "kernel/plain", "kernel/walk", "kernel/build+walk",
+    "plain/kernel", "walk/kernel", "(build+walk)/kernel",
 ]  # fmt: skip
 WALK = ["networkx", "ledger moves", "reached moves", "build s", "walk s", "reached/s"]
 
@@ -46,6 +46,13 @@ def warm_up(ledger: Ledger) -> float:
 def dyed_moves(run: Run) -> int:
     """Distinct moves that carry dye."""
     return len(np.unique(run.dyed["move"]))
+
+
+def same(one: Run, other: Run) -> bool:
+    """Whether two replays found the same, row by row."""
+    names = ("dyed", "origin", "held", "gaps", "swaps")
+    rows = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+    return rows and one.replayed == other.replayed
 
 
 def graph_of(ledger: Ledger) -> nx.DiGraph:
@@ -110,11 +117,7 @@ def compare(made: World, spec: Spec, rules: list[str], runs: int, most_walked: i
 def _row(ledger: Ledger, plan: Plan, rule: str, runs: int, walking: float | None, building: float | None) -> list[Any]:
     fast, run = middle(lambda: kernel_run(ledger, plan, rule), runs)
     slow, twin = middle(lambda: replay_plain(ledger, plan, rule), runs)
-    same = run.replayed == twin.replayed and all(
-        np.array_equal(getattr(run, table), getattr(twin, table))
-        for table in ("dyed", "origin", "held", "gaps", "swaps")
-    )
-    if not same:
+    if not same(run, twin):
         raise AssertionError(f"the twins differ under {rule}")
     proof = timed(lambda: prove(ledger, plan, run))[0] if RULES[rule].conserves else None
     count = dyed_moves(run)
@@ -150,7 +153,7 @@ def main() -> None:
     tables[-1].notes += [
         f"before these: {start:.2f} s to load Numba and the kernel, once per process",
         "both replays gave equal runs (checked). proof: the balance proof of the run, the same code for both, one run.",
-        "kernel/walk: how often the kernel is done while networkx walks; build+walk: with its graph to build first.",
+        "walk/kernel: the walk's time over the kernel's; (build+walk): with the graph that it needs first.",
         "The walk gives reach only, no amounts; dyed/s counts distinct moves that carry dye.",
     ]
     show(tables, as_json=given.json)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dyepack.ledger.builder import build
 from dyepack.ledger.manifest import Manifest
 from dyepack.ledger.reader import Ledger
-from dyepack.ledger.schema import MoveKind, RawMoves, to_words
+from dyepack.ledger.schema import I64, MoveKind, RawMoves, to_words
 from dyepack.ledger.writer import uniform_state
 from dyepack.money import Asset
 from dyepack.tracing.plan import Declared, Plan
@@ -47,7 +47,7 @@ def raw_moves(moves: list[Move], source: str = "test") -> RawMoves:
     assets = sorted({m.asset for m in moves})
     place = {n: i for i, n in enumerate(names)} | {"": -1}
 
-    def whole(values: list[int]) -> np.ndarray:  # type: ignore[type-arg]
+    def whole(values: list[int]) -> I64:
         return np.array(values, np.int64)
 
     return RawMoves(
@@ -117,7 +117,7 @@ def scenes(draw: st.DrawFn, *, large: bool = False, backward: bool = False) -> S
                 ends[1] = ""
             elif draw(st.integers(0, 9)) == 0:
                 ends[0] = ""
-            moves.append(Move(tx, *ends, draw(units), asset, kind, index))
+            moves.append(Move(tx, ends[0], ends[1], draw(units), asset, kind, index))
         if draw(st.integers(0, 4)) == 0:
             a, b = draw(st.permutations(_NAMES))[:2]
             moves.append(Move(tx, a, b, draw(units), "tok", MoveKind.TOKEN, 90))

@@ -36,7 +36,8 @@ def without_swaps(moves: list[Move]) -> list[Move]:
 def test_what_goes_from_one_move_to_another_comes_back(rule: str, scene: Scene, data: st.DataObject) -> None:
     moves = without_swaps(scene.moves)
     again = Scene(moves, ledger_of(moves), Plan({}))
-    a, b = sorted((data.draw(st.integers(0, again.ledger.moves - 1)), data.draw(st.integers(0, again.ledger.moves - 1))))
+    number = st.integers(0, again.ledger.moves - 1)
+    a, b = sorted((data.draw(number), data.draw(number)))
     if a == b:
         return
     assert carried(again, a, rule, backward=False)[b] == carried(again, b, rule, backward=True)[a]

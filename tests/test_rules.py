@@ -93,9 +93,7 @@ def test_table_1_3_on_a_ledger(name: str) -> None:
     assert ([moved[2], moved[4], moved[5]], left) == TABLE_1_3[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "product"), [("fifo", "0.3000"), ("haircut", "0.2000"), ("clean-first", "0.1333")]
-)
+@pytest.mark.parametrize(("name", "product"), [("fifo", "0.3000"), ("haircut", "0.2000"), ("clean-first", "0.1333")])
 def test_exchange_product(name: str, product: str) -> None:
     """1,000 stolen USDT, then 500 clean; 900 USDT are swapped for 0.3 ETH in one transaction."""
     ledger = ledger_of([

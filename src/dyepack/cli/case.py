@@ -91,7 +91,7 @@ def rerun(
     on = Ledger.open(ledger)
     if on.sha256 != opened.about["ledger"]["sha256"]:
         raise CaseError(f"{ledger} is not the ledger of this case", remedy="give the ledger with the hash in case.json")
-    with show.steps("tracing") as step:
+    with show.steps("tracing", 9) as step:
         again = files_of(trace(on, opened.thefts(), load(case / "tags.csv"), opened.parameters, progress=step))
     differing = sorted(n for n in again.keys() | opened.files().keys() if again.get(n) != opened.files().get(n))
     if differing:

@@ -21,7 +21,7 @@ def demo(
     from dyepack.report.page import render
 
     clock = show.Clock()
-    with show.steps("demo") as step:
+    with show.steps("demo", 12) as step:
         made = run_demo(out, seed=seed, background=background, progress=step)
         page = out / "statement.html"
         show.out(render(made.statement, made.flows(), rerun=f"dyepack rerun {out / 'case'} --ledger {out / 'ledger'}"),

@@ -43,7 +43,8 @@ def explorer(
     from dyepack.sources.store import store
 
     clock = show.Clock()
-    with show.steps("importing") as step:
+    with show.steps("importing", 2) as step:
+        step("reading")
         imported = import_explorer(files)
         step("writing the ledger")
         made = store(imported, ledger, chain=chain, files=files, native=ETHER, replace=replace,
@@ -71,7 +72,8 @@ def etl(
     if not files:
         raise UsageError("no file was named", remedy="give --transactions, --token-transfers or --traces")
     clock = show.Clock()
-    with show.steps("importing") as step:
+    with show.steps("importing", 2) as step:
+        step("reading")
         imported = import_etl(
             transactions=transactions or [], token_transfers=token_transfers or [], traces=traces or [],
             receipts=receipts or [], tokens=tokens or [],
@@ -108,7 +110,8 @@ def transfers(
         raise UsageError("--column wants OUR=THEIRS", remedy="write for example --column tx=Tx_hash")
     clock = show.Clock()
     native = Asset(asset, asset, decimals)
-    with show.steps("importing") as step:
+    with show.steps("importing", 2) as step:
+        step("reading")
         imported = import_transfers(file, asset=native, columns={p[0]: p[1] for p in pairs})
         step("writing the ledger")
         made = store(imported, ledger, chain=chain, files=[file], native=native, replace=replace,

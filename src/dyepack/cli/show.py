@@ -29,18 +29,18 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def steps(words: str) -> Iterator[Callable[[str], None]]:
-    """A live line on standard error that names the step in hand and the time it takes; only on a terminal."""
+def steps(words: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on standard error that names the step in hand, of `total`; only on a terminal."""
     if _state["quiet"] or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(words)
-        yield lambda step: progress.update(task, description=f"{words}: {step}")
+        task = progress.add_task(words, total=total, completed=-1)
+        yield lambda step: progress.update(task, description=f"{words}: {step}", advance=1)
 
 
 def out(text: str, file: Path | None) -> None:

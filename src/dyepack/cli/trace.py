@@ -47,20 +47,25 @@ def trace(
     A theft file says what was taken: id, chain, and for each asset a [[leg]] with [[leg.move]] (tx), [[leg.outflow]]
     (address) or [[leg.deposit]] (to, amount, tx or block, evidence). See docs/theft-files.md and examples/.
 
+    Backward, the moves named (by --tx or the file) are followed to where their units came from; deposits that theft
+    files declare are known inflows on the way.
+
     Leaves with 4 if dyed units end in a gap of the data.
     """
     from dyepack.case.folder import write_case
     from dyepack.case.run import trace as run
     from dyepack.ledger.reader import Ledger
 
-    thefts = _thefts(theft or [], tx or [], asset, ledger)
+    thefts = _thefts(theft or [], tx or [], asset, ledger, both=backward)
     known = load_tags(tags or [], tag_list or [])
-    with show.steps("tracing") as step:
+    with show.steps("tracing", 9) as step:
         found = run(Ledger.open(ledger), thefts, known, _parameters(
             rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward), progress=step)  # fmt: skip
     for text in known.notes:
         show.note(f"tags: {text}")
-    if out is not None:
+    if out is None:
+        show.note("no case was written: say --out FOLDER to keep it")
+    else:
         write_case(found, out, replace=replace)
         show.note(f"case written to {out}")
     if html is not None:
@@ -71,22 +76,25 @@ def trace(
     return show.statement(found.statement, json=json, csv=csv, every=every)
 
 
-def _thefts(files: list[Path], txs: list[str], asset: str, ledger: Path) -> list[Theft]:
+def _thefts(files: list[Path], txs: list[str], asset: str, ledger: Path, *, both: bool) -> list[Theft]:
     from dyepack.errors import UsageError
     from dyepack.ledger.reader import Ledger
     from dyepack.tracing.theft import parse_theft, read_theft
 
-    if bool(files) == bool(txs):
-        raise UsageError("say what was stolen", remedy="give --theft FILE, or --tx HASH with --asset")
-    if files:
-        return [read_theft(f) for f in files]
+    if not files and not txs:
+        raise UsageError("nothing says what was stolen", remedy="give --theft FILE, or --tx HASH with --asset")
+    if files and txs and not both:
+        raise UsageError("--theft and --tx exclude each other", remedy="put the transaction into the theft file")
+    thefts = [read_theft(f) for f in files]
+    if not txs:
+        return thefts
     import json
 
     chain = Ledger.open(ledger).chain
     lines = ['id = "command-line"', f"chain = {json.dumps(chain)}", "[[leg]]", f"asset = {json.dumps(asset)}"]
     for text in txs:
         lines += ["[[leg.move]]", f"tx = {json.dumps(text)}"]
-    return [parse_theft(("\n".join(lines) + "\n").encode(), "--tx")]
+    return [*thefts, parse_theft(("\n".join(lines) + "\n").encode(), "--tx")]
 
 
 def load_tags(files: list[Path], lists: list[str]) -> TagSet:

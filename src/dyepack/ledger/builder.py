@@ -7,9 +7,8 @@ trace or log index).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,9 @@ import numpy.typing as npt
 from dyepack.errors import InputError
 from dyepack.ledger.index import index_moves
 from dyepack.ledger.schema import I64, MAX_MOVES, NOWHERE, U8, U32, U64, MoveKind, RawMoves
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -185,7 +187,9 @@ def _place_unindexed(moves: _Joined, notes: list[str]) -> None:
     np.minimum.at(first, tx[order], np.arange(len(at)))
     moves.tx_index[at] = first[tx]
     _rank_in_block(moves, at)
-    notes.append("transaction order inside blocks is derived from the order of logs or rows: the import does not say it")
+    notes.append(
+        "transaction order inside blocks is derived from the order of logs or rows: the import does not say it"
+    )
 
 
 def _rank_in_block(moves: _Joined, at: npt.NDArray[np.intp]) -> None:

@@ -26,6 +26,14 @@ class Labels:
         """Names of legs come from the statement's sources, names of end points from its tags."""
         self.names = names
         self._legs = {f"leg:{s.leg}": s.name for s in statement.sources}
+        self._backward = statement.direction == "backward"
+
+    def words(self, stop: str) -> str:
+        """Why a trace stopped, in words that fit its direction."""
+        return stop_words(stop, backward=self._backward)
+
+    def _short(self, stop: str) -> str:
+        return self.words(stop) if self._backward else _SHORT.get(stop) or stop_words(stop)
 
     def title(self, node: Node) -> str:
         """The first line of a box."""
@@ -34,7 +42,7 @@ class Labels:
             key = node.members[0]
             return counted(several, "more leg") if node.more else self._legs.get(key) or f"leg {key[4:]}"
         if node.kind == "end":
-            return _end_title(node)
+            return self._end_title(node)
         if several == 1:
             return short_address(node.members[0])
         if node.more:
@@ -42,16 +50,25 @@ class Labels:
         low, high = node.hops
         return f"… {high - low + 1} hops" if high > low else counted(several, "address", "addresses")
 
+    def _end_title(self, node: Node) -> str:
+        """The entity, else the address of a single place, else why the money stopped."""
+        if node.more:
+            return f"{counted(len(node.members), 'more place')}, {self._short(node.stop)}"
+        place = node.members[0].partition(":")[2]
+        if node.entity or len(node.members) > 1 or not place:
+            return node.entity or self._short(node.stop)
+        return short_address(place)
+
     def second(self, node: Node) -> str:
         """The second line of a box: why the money stops there or how many places it is; how much."""
         amount = self.amounts(node)
         if node.kind == "end":
             several = len(node.members)
             if node.entity:
-                return f"{_short_stop(node.stop)} · {amount}"
+                return f"{self._short(node.stop)} · {amount}"
             if several > 1:
                 return f"{several:,} places · {amount}"
-            return f"{_short_stop(node.stop)} · {amount}" if node.members[0].partition(":")[2] else amount
+            return f"{self._short(node.stop)} · {amount}" if node.members[0].partition(":")[2] else amount
         return amount
 
     def amounts(self, node: Node) -> str:
@@ -64,7 +81,7 @@ class Labels:
         if node.kind == "leg":
             head = self.title(node)
         elif node.kind == "end":
-            head = f"{node.entity + ': ' if node.entity else ''}{stop_words(node.stop)}"
+            head = f"{node.entity + ': ' if node.entity else ''}{self.words(node.stop)}"
         else:
             head = self.title(node) if len(node.members) > 1 else "address"
         places = [m.partition(":")[2] if node.kind == "end" else m for m in node.members if node.kind != "leg"]
@@ -81,7 +98,7 @@ class Labels:
         if node.kind == "end":
             place = node.members[0].partition(":")[2]
             who = node.entity or (place if len(node.members) == 1 else "")
-            return f"{who} ({stop_words(node.stop)})" if who else self.title(node)
+            return f"{who} ({self.words(node.stop)})" if who else self.title(node)
         if node.kind == "address" and len(node.members) == 1:
             return node.members[0]
         if node.kind == "address":
@@ -102,20 +119,6 @@ _SHORT = {
     "converted": "swapped, followed",
     "mixed": "mixed with clean money",
 }
-
-
-def _short_stop(stop: str) -> str:
-    return _SHORT.get(stop) or stop_words(stop)
-
-
-def _end_title(node: Node) -> str:
-    """The entity, else the address of a single place, else why the money stopped."""
-    if node.more:
-        return f"{counted(len(node.members), 'more place')}, {_short_stop(node.stop)}"
-    place = node.members[0].partition(":")[2]
-    if node.entity or len(node.members) > 1 or not place:
-        return node.entity or _short_stop(node.stop)
-    return short_address(place)
 
 
 def caption(graph: Graph, names: Names) -> str:
@@ -154,7 +157,7 @@ def summary(graph: Graph, labels: Labels) -> str:
         (n for n in graph.nodes.values() if n.kind == "end"),
         key=lambda n: -max([units / graph.scale[a] for a, units in n.into.items()] + [0.0]),
     )
-    reached = [f"{labels.amounts(n)} {stop_words(n.stop)}{f' ({n.entity})' if n.entity else ''}" for n in ends]
+    reached = [f"{labels.amounts(n)} {labels.words(n.stop)}{f' ({n.entity})' if n.entity else ''}" for n in ends]
     through = counted(graph.addresses, "address", "addresses")
     return (
         f"Money flows from {joined(legs, 5) or 'no leg'} through {through} to {counted(len(ends), 'group')} "

@@ -47,8 +47,8 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
     names = Names(statement)
     parts: list[RenderableType] = [
         safe(statement.title, "bold"),
-        Text(f"rule {statement.rule}, fixed before the run; intervals over {', '.join(statement.interval_rules)}; "
-             f"certain = {statement.certain_rule}"),
+        Text(f"rule {statement.rule}, fixed before the run; intervals over {', '.join(statement.interval_rules)}"
+             + ("; certain = " + statement.certain_rule if _certain(statement) else "; backward")),
         Text(""),
     ]  # fmt: skip
     parts += [
@@ -56,6 +56,7 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
             f"leg {s.leg} {s.name}: {names.exact(s.asset, s.amount)} in {counted(s.moves, 'move')} ({s.evidence})"
         )
         for s in statement.sources
+        if s.amount or statement.direction == "forward"
     ]
     for asset in dict.fromkeys([s.asset for s in statement.sources] + [t.asset for t in statement.terminals]):
         members = [t for t in statement.terminals if t.asset == asset and _counts(t, statement)]
@@ -73,6 +74,15 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
     return Group(*parts, Text(""), *_balance(statement, names))
 
 
+def _certain(statement: Statement) -> bool:
+    """Whether the lower bound was run: backward it is not."""
+    return any(statement.certain_rule in t.amounts for t in statement.terminals)
+
+
+def _words(statement: Statement, stop: str) -> str:
+    return stop_words(stop, backward=statement.direction == "backward")
+
+
 def _counts(t: Terminal, statement: Statement) -> bool:
     """Whether a rule that follows every unit sends some here."""
     return any(t.amount(rule) for rule in (statement.rule, *statement.interval_rules))
@@ -84,7 +94,7 @@ def _terminals(statement: Statement, names: Names, asset: str, members: list[Ter
                   title_justify="left", title_style="bold", header_style="bold")  # fmt: skip
     for head in ("place", "what"):
         table.add_column(head, overflow="fold")
-    for head in ("amount", "least", "most", "certain", "moves", "hops"):
+    for head in ("amount", "least", "most", *(["certain"] if _certain(statement) else []), "moves", "hops"):
         table.add_column(head, justify="right", no_wrap=True)
     for head in ("first", "last"):
         table.add_column(head, no_wrap=True)
@@ -130,9 +140,11 @@ def _row(
     hops = [h for t in group if t.hops for h in t.hops]
     first = min((t.first for t in group if t.first), default="")
     last = max((t.last for t in group if t.last), default="")
+    what = "; ".join(dict.fromkeys(_words(statement, t.stop) for t in group))
     table.add_row(
-        safe(label), Text("; ".join(dict.fromkeys(stop_words(t.stop) for t in group))), shown(amount(statement.rule)),
-        shown(min(spread)), shown(max(spread)), shown(amount(statement.certain_rule)),
+        safe(label), Text(what), shown(amount(statement.rule)),
+        shown(min(spread)), shown(max(spread)),
+        *([shown(amount(statement.certain_rule))] if _certain(statement) else []),
         Text(f"{sum(t.moves for t in group):,}"),
         Text("" if not hops else f"{min(hops)}" if min(hops) == max(hops) else f"{min(hops)}-{max(hops)}"),
         Text(utc(first)[:16]), Text(utc(last)[:16]), style="bold" if bold else "",
@@ -155,7 +167,7 @@ def _balance(statement: Statement, names: Names) -> list[RenderableType]:
             if t.asset == asset:
                 parts[t.stop] += t.amount(statement.rule)
         rows = [("dyed: put in by the theft", put)] + ([("dyed: came in through swaps", came)] if came else [])
-        ends = [(f"  {stop_words(stop)}", units) for stop, units in parts.items() if units]
+        ends = [(f"  {_words(statement, stop)}", units) for stop, units in parts.items() if units]
         ends += [("  " + stop_words("converted"), gone)] if gone else []
         for words, units in [*rows, *ends, ("sum of the parts", sum(parts.values()) + gone)]:
             table.add_row(Text(words), Text(asset_amount(names, asset, units)))
@@ -165,7 +177,7 @@ def _balance(statement: Statement, names: Names) -> list[RenderableType]:
                      style="bold"), table]  # fmt: skip
     rules = list(dict.fromkeys(b.rule for b in statement.balances))
     holding = sum(b.holds for b in statement.balances)
-    reach = "; poison is an upper bound on reach, not money" if statement.reach_rule not in rules else ""
+    reach = "; poison is an upper bound on reach, not money" if _certain(statement) else ""
     proofs = f"{holding} of {len(statement.balances)} proofs hold, per leg and asset, to the last unit"
     return [*out, Text(f"the books balance: {proofs}, under {', '.join(rules)}{reach}")]
 

@@ -16,6 +16,7 @@ from dyepack.report.words import (
     EVIDENCE,
     FEE,
     SAID,
+    SAID_BACKWARD,
     SAID_FIRST,
     Names,
     counted,
@@ -82,6 +83,10 @@ class View:
         tail = [r for r in (statement.certain_rule, statement.reach_rule) if r in found and r != statement.rule]
         self.rules = [statement.rule, *(r for r in known if r != statement.rule and r not in tail), *tail]
         self.sums = self._sums()
+
+    def words(self, stop: str) -> str:
+        """Why a trace stopped, in words that fit its direction."""
+        return stop_words(stop, backward=self.backward)
 
     def amount(self, asset: str, units: int) -> Amount:
         """An amount to show."""
@@ -155,7 +160,7 @@ class View:
 
     def _where(self, line: dict[str, Any]) -> str:
         stop = line["stop"]
-        words = SAID.get(stop) or f"ended as \u201c{stop_words(stop)}\u201d"
+        words = (SAID_BACKWARD if self.backward else SAID).get(stop) or f"ended as \u201c{self.words(stop)}\u201d"
         if line["entities"]:
             return f"{words} ({joined(line['entities'], 5)})"
         at = (
@@ -192,7 +197,7 @@ class View:
                 continue
             lines.append({
                 "stop": stop,
-                "words": stop_words(stop),
+                "words": self.words(stop),
                 "role": ROLE_OF_STOP.get(stop, "open"),
                 "units": units,
                 "amount": self.amount(asset, units),
@@ -213,7 +218,7 @@ class View:
             return []
         whole, spread = self.sums.get(asset, 0), list(sums.values())
         return [{
-            "stop": "converted", "words": stop_words("converted"), "role": "ended", "units": units,
+            "stop": "converted", "words": self.words("converted"), "role": "ended", "units": units,
             "amount": self.amount(asset, units), "share": share(units, whole), "bar": _bar(units, whole),
             "span": self.span(asset, min(spread), max(spread)), "places": 0, "entities": [],
         }]  # fmt: skip
@@ -238,8 +243,8 @@ class View:
         sums: dict[str, int] = defaultdict(int)
         for t in members:
             sums[t.asset] += t.amount(self.of.rule)
-        stops = list(dict.fromkeys(stop_words(t.stop) for t in members))
-        words = stop_words(name) if unnamed else name
+        stops = list(dict.fromkeys(self.words(t.stop) for t in members))
+        words = self.words(name) if unnamed else name
         return Group(
             name=words[:1].upper() + words[1:] if unnamed else words,
             named=not unnamed,
@@ -257,7 +262,7 @@ class View:
         return {
             "place": t.place or ("to miners and validators" if t.stop == FEE else "no place"),
             "is_address": bool(t.place),
-            "stop": stop_words(t.stop),
+            "stop": self.words(t.stop),
             "amount": self.amount(t.asset, t.amount(self.of.rule)),
             "span": self.span(t.asset, low, high),
             "certain": self.amount(t.asset, t.amount(certain)) if certain in t.amounts else None,
@@ -276,7 +281,7 @@ class View:
         for t in self.of.terminals:
             name = labelled(t)
             key = (t.asset, not name, name or t.stop)
-            stops[key].append(stop_words(t.stop))
+            stops[key].append(self.words(t.stop))
             for rule, units in t.amounts.items():
                 sums[key][rule] += units
         assets = list(dict.fromkeys([*self._assets(), *sorted(key[0] for key in sums)]))
@@ -286,7 +291,7 @@ class View:
             mine = [key for key in ranked if key[0] == asset]
             rows = [
                 {
-                    "name": stop_words(key[2]) if key[1] else key[2],
+                    "name": self.words(key[2]) if key[1] else key[2],
                     "stops": "" if key[1] else joined(list(dict.fromkeys(stops[key]))),
                     "amounts": [self.amount(asset, sums[key].get(rule, 0)) for rule in self.rules],
                 }
@@ -313,7 +318,7 @@ class View:
                 "swapped_in": self.amount(b.asset, b.swapped_in) if b.swapped_in else None,
                 "left": self.amount(b.asset, b.put_in + b.swapped_in),
                 "parts": [
-                    (stop_words(stop), self.amount(b.asset, units))
+                    (self.words(stop), self.amount(b.asset, units))
                     for stop, units in sorted(b.parts.items(), key=lambda p: (-p[1], p[0]))
                     if units
                 ],

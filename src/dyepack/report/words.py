@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from dyepack.money import Asset
 from dyepack.sinks import short_address, visible
-from dyepack.tracing.terminals import WORDS, Stop
+from dyepack.tracing.terminals import WORDS, WORDS_BACKWARD, Stop
 
 if TYPE_CHECKING:
     from dyepack.tracing.statement import Statement, Terminal
 
 STOP_WORDS: dict[str, str] = {stop.name.lower(): words for stop, words in WORDS.items()}
 """Stop names as statements carry them, in words."""
+
+STOP_WORDS_BACKWARD: dict[str, str] = {stop.name.lower(): words for stop, words in WORDS_BACKWARD.items()}
+"""The same where money is followed backward."""
 
 FEE = Stop.FEE.name.lower()
 
@@ -57,13 +60,21 @@ SAID = {
 }
 """Stops as a sentence goes on after an amount."""
 
+SAID_BACKWARD = SAID | {
+    "service": "came from services",
+    "mixer": "came out of mixers",
+    "bridge": "came over bridges",
+    "swap": "came from swaps that were not followed",
+}
+"""The same where money is followed backward."""
+
 SAID_FIRST = {"service": 0, "mixer": 1, "bridge": 2, "held": 3, "date_limit": 3}
 """Which stops a sentence names first."""
 
 
-def stop_words(stop: str) -> str:
+def stop_words(stop: str, *, backward: bool = False) -> str:
     """Why a trace stopped, in words."""
-    return STOP_WORDS.get(stop, stop.replace("_", " "))
+    return (STOP_WORDS_BACKWARD if backward else STOP_WORDS).get(stop, stop.replace("_", " "))
 
 
 def labelled(terminal: Terminal) -> str:

@@ -57,3 +57,12 @@ WORDS: dict[Stop, str] = {
     Stop.DATE_LIMIT: "still held at the date limit",
 }
 """One phrase per stop, as statements and figures print it."""
+
+WORDS_BACKWARD: dict[Stop, str] = WORDS | {
+    Stop.SERVICE: "came from a service",
+    Stop.MIXER: "came out of a mixer",
+    Stop.BRIDGE: "came over a bridge",
+    Stop.SWAP: "came from a swap that was not followed",
+    Stop.GAP: "gap: the ledger does not hold this address's earlier history",
+}
+"""The same where money is followed to where it came from."""
