@@ -84,12 +84,18 @@ def scale(sizes: list[int], dyed: int, thefts: int, work: Path, runs: int) -> Ta
     return Table(title, COLUMNS, [row(Spec(moves, thefts, dyed // thefts), work, runs) for moves in sizes])
 
 
-def _process(command: list[str], runs: int) -> tuple[float, float]:
+def _environment(work: Path) -> dict[str, str]:
+    """As where the program is installed: byte code is kept, here below the working directory."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(work / "bytecode")}
+
+
+def _process(command: list[str], runs: int, environment: dict[str, str]) -> tuple[float, float]:
     """Median wall and CPU seconds of a whole process; the first run warms the caches and does not count."""
     walls, cpus = [], []
     for number in range(runs + 1):
         before = os.times()
-        wall, answer = timed(lambda: subprocess.run(command, check=False, capture_output=True))
+        wall, answer = timed(lambda: subprocess.run(command, check=False, capture_output=True, env=environment))
         after = os.times()
         if answer.returncode:
             raise RuntimeError(f"{command} left with {answer.returncode}: {answer.stderr.decode()}")
@@ -121,7 +127,7 @@ def whole(spec: Spec, work: Path, runs: int) -> Table:
         }
         start = 0.0
         for name, command in commands.items():
-            wall, cpu = _process(command, runs)
+            wall, cpu = _process(command, runs, _environment(work))
             start = wall if name == "dyepack --version" else start
             table.rows.append([name, wall, cpu, wall - start if start and "version" not in name else None])
     table.notes += ["trace runs and proves every rule and writes the case folder; start-up is dyepack --version."]

@@ -1,4 +1,4 @@
-"""Every kind of bad input, through the command line: one clear sentence with a hint, and nothing that was there is lost."""
+"""Every kind of bad input, through the command line: one clear sentence with a hint, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -79,11 +79,28 @@ def column(name: str) -> Path:
     return next(Path("L").glob(f"*/{name}"))
 
 
-def cut(name: str) -> Callable[[], None]:
-    return lambda: column(name).write_bytes(column(name).read_bytes()[:-1]) and None
+def cut(name: str, by: int = 1) -> Callable[[], None]:
+    """Take the last bytes off a file of the ledger."""
+
+    def change() -> None:
+        column(name).write_bytes(column(name).read_bytes()[:-by])
+
+    return change
+
+
+def spoil(name: str) -> Callable[[], None]:
+    """Change the last byte of a file of the ledger."""
+
+    def change() -> None:
+        raw = column(name).read_bytes()
+        column(name).write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+
+    return change
 
 
 def edit(file: str, old: str, new: str) -> Callable[[], None]:
+    """Put `new` in the place of `old` in a file, of the ledger if there is none of that name here."""
+
     def change() -> None:
         path = Path(file) if Path(file).exists() else column(file)
         assert old in path.read_text()
@@ -121,7 +138,7 @@ def words(name: str, extra: str, *says: str, code: int = 2, fault: str = "") -> 
 
 
 BAD = [
-    Bad("truncated CSV", IMPORT, ("x.csv", "line 3", "fields"), {"x.csv": table(*ROWS)[:-150]}),
+    Bad("truncated CSV", IMPORT, ("x.csv", "line 4", "fields"), {"x.csv": table(*ROWS)[:-150]}),
     Bad("truncated gzip", IMPORT, ("x.csv", "gzip"), {"x.csv": b"\x1f\x8b\x08\0\0\0\0\0\0\3abc"}),
     Bad("truncated Parquet", IMPORT, ("x.csv", "Parquet"), {"x.csv": b"PAR1\0\0\0"}),
     Bad("empty file", IMPORT, ("x.csv", "empty"), {"x.csv": ""}),
@@ -144,7 +161,7 @@ BAD = [
     Bad("covers malformed", (*IMPORT, "--covers", "who"), ("malformed address 'zz'",),
         {"x.csv": table(*ROWS), "who": "zz\n"}),
     Bad("covers missing", (*IMPORT, "--covers", "who"), ("who", "cannot be read"), {"x.csv": table(*ROWS)}),
-    theft("theft is not TOML", "id = ", "x.toml", "TOML", "line 1"),
+    theft("theft is not TOML", "id = x\n", "x.toml", "TOML", "line 1"),
     theft("theft key unknown", THEFT.replace("[[leg]]", "colour = 1\n[[leg]]", 1), "x.toml", "'colour'", "not known"),
     theft("leg key unknown", THEFT + "colour = 1\n", "leg 1, move 1", "'colour'"),
     theft("theft key missing", THEFT.replace("chain = 'test'\n", ""), "x.toml", "'chain'", "is missing"),
@@ -205,14 +222,179 @@ BAD = [
       for name in ("move_amount.npy", "move_kind.npy", "entry.npy", "tx_id.npy")),
     Bad("column missing", GOOD, ("move_from.npy", "missing"), change=lambda: column("move_from.npy").unlink()),
     Bad("newer format", GOOD, ("format 2", "reads 1"), change=edit("manifest.json", '"format": 1', '"format": 2')),
-    Bad("manifest cut short", GOOD, ("manifest", "damaged"), change=cut("manifest.json") and
-        (lambda: column("manifest.json").write_bytes(column("manifest.json").read_bytes()[:-9]) and None)),
-    Bad("column changed, checked", ("ledger", "info", "L", "--check"), ("move_time", "changed"),
-        change=lambda: None, fault="") if False else
+    Bad("manifest cut short", GOOD, ("manifest", "damaged"), change=cut("manifest.json", 9)),
     Bad("column changed, checked", ("ledger", "info", "L", "--check"), ("move_kind", "changed"),
-        change=lambda: column("move_kind.npy").write_bytes(column("move_kind.npy").read_bytes()[:-1] + b"\x02") and None),
+        change=spoil("move_kind.npy")),
     Bad("oversize list missing, checked", ("ledger", "info", "L", "--check"), ("oversize",),
         change=lambda: column("oversize.jsonl").unlink(), fault="FileNotFoundError escapes"),
     Bad("manifest changed, checked", ("ledger", "info", "L", "--check"), ("manifest",),
         change=edit("manifest.json", '"decimals": 0', '"decimals": 6'), fault="the manifest's own hash is not checked"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [pytest.param(b, id=b.name, marks=[pytest.mark.xfail(reason=b.fault)] if b.fault else []) for b in BAD],
+)
+def test_bad_input_is_one_clear_error(bad: Bad, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, content in bad.files.items():
+        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+    if bad.change is not None:
+        bad.change()
+    capsys.readouterr()
+    before = contents(desk)
+    code = run(*bad.words)
+    shown = capsys.readouterr()
+    assert code == bad.code, shown.err
+    assert shown.out == ""
+    lines = shown.err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["dyepack", "hint"], shown.err
+    assert all(line.partition(":")[2].strip() for line in lines)
+    for word in bad.says:
+        assert word in shown.err
+    assert "\x1b" not in shown.err
+    assert contents(desk) == before
+
+
+def test_the_same_trace_without_a_fault_works(desk: Path) -> None:
+    """What the rows of the table spoil is sound."""
+    ok(*GOOD)
+    assert contents(desk / "new") == contents(desk / "K")
+    Path("x.csv").write_text(table(*ROWS))
+    ok(*IMPORT)
+    ok("ledger", "info", "L", "--check")
+
+
+def imported(capsys: pytest.CaptureFixture[str], text: str, *extra: str) -> dict[str, object]:
+    """The manifest of an import of a table, as JSON."""
+    Path("x.csv").write_text(text)
+    capsys.readouterr()
+    assert run("-q", *IMPORT, *extra, "--json") == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def counts(manifest: dict[str, object]) -> dict[str, int]:
+    found = manifest["counts"]
+    assert isinstance(found, dict)
+    return found
+
+
+MIXED = [
+    f"{block}00,{block},0x{10 * block + log:064x},{(A, B, C)[log % 3]},{(B, C, A)[log % 3]},{7 * block + log + 1},{log}"
+    for block in range(1, 6)
+    for log in range(5)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_unsorted_rows_give_the_same_ledger(desk: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
+    """Every column to its hash; only the hash of the input file itself differs (the manifest names its inputs)."""
+    one = imported(capsys, table(*MIXED))
+    shuffled = MIXED[:]
+    random.Random(seed).shuffle(shuffled)
+    two = imported(capsys, table(*shuffled))
+    assert shuffled != MIXED
+    assert one["inputs"] != two["inputs"]
+    for part in ("inputs", "sha256"):
+        del one[part], two[part]
+    assert one == two
+
+
+@pytest.mark.xfail(reason="without a block column the order within a day is that of the rows, not of their times")
+def test_newest_first_rows_without_blocks_are_put_in_order_of_time(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = [f"36000,{H2},{B},{C},4", f"32400,{H1},{A},{B},10"]
+    Path("x.csv").write_text(table(*day, head="time,tx,from,to,amount"))
+    ok(*IMPORT)
+    capsys.readouterr()
+    assert run("-q", "trace", "-l", "L", "--tx", H1, "--json") in (0, 4)
+    places = {t["place"]: t["amounts"]["fifo"] for t in json.loads(capsys.readouterr().out)["terminals"]}
+    assert places == {B: "6", C: "4"}
+
+
+def test_duplicate_rows_are_dropped_and_counted(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean = imported(capsys, table(*ROWS))
+    twice = imported(capsys, table(*ROWS, ROWS[1], ROWS[1]))
+    assert (counts(twice)["rows"], counts(twice)["duplicate_rows"], counts(twice)["duplicate_moves"]) == (5, 2, 2)
+    assert twice["columns"] == clean["columns"]
+    assert run("ledger", "info", "L") == 0
+    assert "duplicate rows" in capsys.readouterr().out
+
+
+@pytest.mark.xfail(reason="the importer's count of moves, with duplicates, overwrites the ledger's own")
+def test_the_manifest_counts_the_moves_that_are_there(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert counts(imported(capsys, table(*ROWS, ROWS[1], ROWS[1])))["moves"] == 3
+
+
+def test_a_file_cut_in_its_last_field_is_noted(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cut that leaves a whole record cannot be told from a short file: it is said, here and in the statement."""
+    Path("x.csv").write_text(table(*ROWS).rstrip("\n"))
+    assert run(*IMPORT) == 0
+    assert "cut short" in capsys.readouterr().err
+    assert run(*GOOD) == 0
+    assert "cut short" in capsys.readouterr().out
+
+
+def test_two_equal_transfers_of_one_transaction_are_both_kept(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = imported(capsys, table(f"100,1,{H1},{A},{B},10,0", f"100,1,{H1},{A},{B},10,1"))
+    assert counts(found)["moves"] == 2
+    assert not counts(found).get("duplicate_rows")
+    capsys.readouterr()
+    assert run("-q", "trace", "-l", "L", "--tx", H1, "--json") in (0, 4)
+    assert json.loads(capsys.readouterr().out)["sources"][0]["amount"] == "20"
+
+
+@pytest.mark.xfail(reason="identity is looked for within one place in one block only")
+def test_one_transaction_in_two_blocks_is_refused(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("x.csv").write_text(table(ROWS[0], f"200,2,{H1},{A},{B},10,0"))
+    before = contents(desk)
+    assert run(*IMPORT) == 1
+    assert "x.csv, line 2" in capsys.readouterr().err
+    assert contents(desk) == before
+
+
+def test_the_largest_amount_works_and_a_larger_one_is_kept_raw_and_counted(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"100,1,{H1},{A},{B},{MOST},0", f"200,2,{H2},{B},{C},{MOST},0", f"300,3,{H3},{B},{C},{MOST + 1},0"]
+    found = imported(capsys, table(*rows))
+    assert (counts(found)["moves"], counts(found)["oversize_moves"]) == (2, 1)
+    raw = [json.loads(line) for line in column("oversize.jsonl").read_text().splitlines()]
+    assert [(r["row"], r["tx_id"], r["sender"], r["receiver"], r["amount"]) for r in raw] == [
+        (4, H3, B, C, str(MOST + 1))
+    ]
+    assert run("ledger", "info", "L", "--check") == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines() if "oversize moves" in line] == ["1"]
+    assert run("trace", "-l", "L", "--theft", "theft.toml", "--out", "big") in (0, 4)
+    shown = capsys.readouterr().out
+    assert f"{MOST:,} native" in shown
+    assert "1 moves with amounts over 128 bits" in shown
+    case = json.loads(Path("big/statement.json").read_text())
+    assert {t["place"]: t["amounts"]["fifo"] for t in case["terminals"]} == {C: str(MOST)}
+    assert any("over 128 bits" in note for note in case["notes"])
+
+
+@pytest.mark.xfail(reason="a file whose only move is oversize is refused as holding no move of value")
+def test_a_file_with_nothing_but_an_oversize_amount_loses_nothing(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert counts(imported(capsys, table(f"100,1,{H1},{A},{B},{MOST + 1},0")))["oversize_moves"] == 1
+
+
+def test_a_hostile_label_is_shown_harmless_and_kept_whole(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("tags.csv").open("w", newline="") as out:
+        csv.writer(out).writerows([["address", "label", "kind"], [B, HOSTILE, "other"], [C, "=1+1", "exchange"]])
+    capsys.readouterr()
+    assert run(*GOOD, "--tags", "tags.csv", "--html", "p.html") == 0
+    for words in (["statement", "new", "--all"], ["statement", "new", "--csv"], ["path", "new", C]):
+        assert run(*words) == 0
+        shown = capsys.readouterr()
+        for text in (shown.out, shown.err):
+            assert not set(text) & set("\x1b\x07\u202e\u202c")
+        if words[0] == "statement":
+            assert "⟦U+001B⟧[31mred[bold]x[/]" in shown.out
+    assert "<script>" not in Path("p.html").read_text().split("</title>")[1].split("<style")[0]
+    with Path("new/tags.csv").open(newline="", encoding="utf-8") as file:
+        assert {r["address"]: r["label"] for r in csv.DictReader(file)} == {B: HOSTILE, C: "=1+1"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import UsageError
 from dyepack.tracing.balance import prove
-from dyepack.tracing.replay import replay as replay_plain
+from dyepack.tracing.replay import replay, replay_at_most
 from dyepack.tracing.rules import RULES, rule
 
 if TYPE_CHECKING:
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from dyepack.tracing.statement import Balance
 
 PLAIN_UP_TO = 150_000
-"""Moves looked at by the headline rule above which Numba's second of start-up pays for itself."""
+"""Moves looked at by one rule above which Numba's second of start-up pays for itself."""
 
 
-def run_rule(ledger: Ledger, plan: Plan, name: str, *, fast: bool) -> tuple[Run, list[Balance]]:
-    """One rule, proved (poison is not: it makes units)."""
-    run = None
-    if fast:
+def run_rule(ledger: Ledger, plan: Plan, name: str, *, large: bool = False) -> tuple[Run, list[Balance]]:
+    """One rule, proved (poison is not: it makes units).
+
+    The plain replay serves if it gets by with PLAIN_UP_TO moves (it is not tried if the case is known to be `large`),
+    else the Numba kernel, else (a balance passes 128 bits) the plain one without a limit.
+    """
+    run = None if large else replay_at_most(ledger, plan, name, PLAIN_UP_TO)
+    if run is None:
         from dyepack.tracing import kernel
 
-        run = kernel.replay(ledger, plan, name)
-    if run is None:
-        run = replay_plain(ledger, plan, name)
+        run = kernel.replay(ledger, plan, name) or replay(ledger, plan, name)
     return run, prove(ledger, plan, run) if rule(name).conserves else []
 
 
@@ -47,10 +49,10 @@ def run_rules(
     names = [headline] + [r.name for r in RULES.values() if r.name != headline and (r.reverses or not plan.backward)]
     runs: dict[str, Run] = {}
     balances: list[Balance] = []
-    fast = False
+    large = False
     for name in names:
         progress(name)
-        runs[name], proof = run_rule(ledger, plan, name, fast=fast)
+        runs[name], proof = run_rule(ledger, plan, name, large=large)
+        large = large or runs[name].replayed > PLAIN_UP_TO
         balances += proof
-        fast = fast or runs[name].replayed > PLAIN_UP_TO
     return runs, balances

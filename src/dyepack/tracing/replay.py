@@ -41,7 +41,14 @@ class _Open:
 
 def replay(ledger: Ledger, plan: Plan, rule: str) -> Run:
     """Follow the dye of all legs under one rule."""
-    return _Replay(ledger, plan, rule).run()
+    run = replay_at_most(ledger, plan, rule, None)
+    assert run is not None  # noqa: S101 - only a limit makes it None
+    return run
+
+
+def replay_at_most(ledger: Ledger, plan: Plan, rule: str, most: int | None) -> Run | None:
+    """The same, but None as soon as more than `most` moves had to be looked at."""
+    return _Replay(ledger, plan, rule).run(most)
 
 
 class _Replay:
@@ -65,8 +72,8 @@ class _Replay:
         self.product: dict[int, tuple[list[Piece], int]] = {}
         self.hubs: dict[int, bool] = {}
 
-    def run(self) -> Run:
-        """Take moves and declared deposits in replay order until nothing dyed can move.
+    def run(self, most: int | None) -> Run | None:
+        """Take moves and declared deposits in replay order until nothing dyed can move, or `most` were looked at.
 
         A move m waits under the key 2 m + 1, a deposit declared before it under 2 m; backward, under their negatives.
         """
@@ -82,6 +89,8 @@ class _Replay:
             last = key
             if key & 1:
                 self._move(abs(key) >> 1)
+                if most is not None and self.replayed > most:
+                    return None
             else:
                 due = [(n, d) for n, d in enumerate(self.plan.declared) if d.before_move == abs(key) >> 1]
                 for number, d in due[:: self.sign]:

@@ -101,7 +101,7 @@ def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
     for deposit in leg.deposits:
         out.plan.declared.append(_declared(ledger, theft, asset, number, deposit))
     evidence = "; ".join(dict.fromkeys(d.evidence for d in leg.deposits))
-    seen = f"{len(moves)} moves in the ledger" if moves else ""
+    seen = f"{len(moves)} move{'s' if len(moves) > 1 else ''} in the ledger" if moves else ""
     out.legs.append(LegIn(number, theft.id, leg.name, asset, "; ".join(e for e in (seen, evidence) if e)))
 
 
