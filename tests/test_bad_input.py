@@ -175,7 +175,6 @@ BAD = [
     theft("deposit without amount", f"{THEFT}[[leg.deposit]]\nto='{B}'\nblock=1\nevidence='e'\n", "'amount'"),
     theft("deposit too exact", f"{THEFT}[[leg.deposit]]\nto='{B}'\namount='1.5'\nblock=1\nevidence='e'\n", "'1.5'"),
     theft("theft not in the ledger", THEFT.replace(H1, H1[:-1] + "f"), "'t'", "f'", "not in the ledger"),
-    theft("no such asset", THEFT.replace("native", "gold"), "asset 'gold'"),
     theft("wrong asset", THEFT.replace("native", ABSENT), f"asset '{ABSENT}'"),
     theft("wrong sender", THEFT + f"from = '{C}'\n", "no such move"),
     theft("ledger of another chain", THEFT.replace("'test'", "'ethereum'"), "'ethereum'", "'test'"),
