@@ -38,7 +38,7 @@ DYEPACK = [sys.executable, "-c", "from dyepack.cli.app import main; main()"]
 def cell(folder: Path, *, fast: bool, runs: int) -> dict[str, float]:
     """What one process measures on one ledger with one replay."""
     opening, ledger = middle(lambda: Ledger.open(World(folder).ledger), max(runs, 5))
-    planning, plan = timed(lambda: World(folder).plan(ledger))
+    planning, plan = middle(lambda: World(folder).plan(ledger), max(runs, 5))
     if fast:
         from dyepack.tracing.kernel import replay
 
