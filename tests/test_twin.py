@@ -71,7 +71,7 @@ def test_ledger_index_kernel_equals_plain(rows: list[tuple[int, int, int]]) -> N
 @settings(max_examples=2000, deadline=None)
 @given(st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 1), st.integers(1, 2**128 - 1))
 def test_long_division_equals_python(a: int, b: int, d: int) -> None:
-    from dyepack.ledger.words import mul_div
+    from dyepack.ledger.uint128 import mul_div
 
     a, d = min(a, d), max(a, d)
     low = 2**64 - 1

@@ -86,7 +86,7 @@ def for_csv(text: str) -> str:
         return text
     first = text.lstrip(" ")[:1]
     guard = "'" if text and (text[0] in _FORMULA or first in _FORMULA) else ""
-    return guard + "".join(map(_show, text))
+    return guard + (text if text.isascii() and text.isprintable() else "".join(map(_show, text)))
 
 
 def short_address(address: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from dyepack.case.folder import write_case
+from dyepack.case.folder import Case, write_case
 from dyepack.case.run import Trace, trace
-from dyepack.errors import CaseError
+from dyepack.errors import CaseError, DyepackError
 from dyepack.ledger.reader import Ledger
 from dyepack.sources.result import Import
 from dyepack.sources.store import store_built
@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+THEFT_ID = "dyepack-demo"
+
 
 def run_demo(
     folder: Path, *, seed: int = 2022, background: int = 2000, progress: Callable[[str], None] = lambda _: None
 ) -> Trace:
     """Write ledger, theft and case of the synthetic incident below `folder`; CaseError if it holds other things."""
-    if folder.exists() and any(
-        p.name not in {"ledger", "case", "theft.toml", "statement.html"} for p in folder.iterdir()
-    ):
-        raise CaseError(f"{folder} holds other files", remedy="choose another --out")
+    _check_place(folder)
     progress("telling the story")
     incident = tell(seed, background)
     progress("writing the ledger")
@@ -56,14 +55,31 @@ def run_demo(
     return made
 
 
+def _check_place(folder: Path) -> None:
+    """CaseError unless the folder is new, empty, or what an earlier demo left (its case says so)."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    try:
+        made = Case(folder / "case").about["thefts"][0]["id"] == THEFT_ID
+    except (DyepackError, KeyError, IndexError):
+        made = False
+    if not made or any(p.name not in {"ledger", "case", "theft.toml", "statement.html"} for p in folder.iterdir()):
+        raise CaseError(f"{folder} holds other files than a demo's", remedy="choose another --out")
+
+
 def theft_toml(incident: Incident) -> str:
     """The incident's theft as a theft file: its legs and their transactions."""
     lines = [
-        'id = "synthetic"', f"title = {json.dumps(incident.title)}", f"chain = {json.dumps(incident.chain)}",
+        f'id = "{THEFT_ID}"', f"title = {_quoted(incident.title)}", f"chain = {_quoted(incident.chain)}",
         'source = "the seeded generator of dyepack"',
     ]  # fmt: skip
     for leg in incident.legs:
-        lines += ["", "[[leg]]", f"name = {json.dumps(leg.name)}", f"asset = {json.dumps(leg.asset)}"]
+        lines += ["", "[[leg]]", f"name = {_quoted(leg.name)}", f"asset = {_quoted(leg.asset)}"]
         for tx in leg.tx_ids:
-            lines += ["[[leg.move]]", f"tx = {json.dumps(tx)}"]
+            lines += ["[[leg.move]]", f"tx = {_quoted(tx)}"]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string."""
+    return json.dumps(text, ensure_ascii=False)

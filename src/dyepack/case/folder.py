@@ -3,7 +3,7 @@
     case.json        what was asked: thefts, parameters (headline rule first of all), ledger and tag hashes, version
     thefts/          the theft files as they were given
     tags.csv         the tags about addresses of the ledger
-    moves.csv        every dyed move under the headline rule, safe to open in a spreadsheet
+    moves.csv        every dyed move under the headline rule, raw
     statement.json   the statement, all rules side by side
     SHA256           the hash of each of these files
 
@@ -20,13 +20,13 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dyepack import __version__
 from dyepack.errors import CaseError
-from dyepack.sinks import for_csv
+from dyepack.tags.load import load
 from dyepack.tags.write import csv_text
 from dyepack.tracing.moves import FIELDS, DyedMove
 from dyepack.tracing.resolve import Parameters
@@ -35,6 +35,7 @@ from dyepack.tracing.theft import Theft, parse_theft
 
 if TYPE_CHECKING:
     from dyepack.case.run import Trace
+    from dyepack.tags.model import TagSet
 
 FORMAT = 1
 
@@ -60,26 +61,26 @@ def files_of(trace: Trace) -> dict[str, bytes]:
 
 
 def moves_csv(moves: list[DyedMove]) -> bytes:
-    """Every dyed move as CSV; texts from outside cannot run as formulas."""
+    """Every dyed move as CSV, texts raw: a record to be read back (`dyepack path --csv` is for spreadsheets)."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(FIELDS)
-    outside = [FIELDS.index(n) for n in ("txid", "source", "target", "asset")]
-    for m in moves:
-        row = [getattr(m, n) for n in FIELDS]
-        for at in outside:
-            row[at] = for_csv(row[at])
-        writer.writerow(row)
+    writer.writerows(astuple(m) for m in moves)
     return out.getvalue().encode()
 
 
-def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:
-    """Write a case folder, all or nothing; CaseError if `path` is taken and is no case to be replaced."""
+def check_place(path: Path, *, replace: bool) -> None:
+    """CaseError if `path` is taken and is no case to be replaced."""
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         if not replace:
             raise CaseError(f"{path} already exists", remedy="choose another --out, or say --replace")
         if not (path / "case.json").is_file():
             raise CaseError(f"{path} is not a case folder, so it is not replaced", remedy="choose another --out")
+
+
+def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:
+    """Write a case folder, all or nothing; CaseError if `path` is taken and is no case to be replaced."""
+    check_place(path, replace=replace)
     partial = path.parent / f".{path.name}.partial-{os.getpid()}"
     try:
         for name, raw in files_of(trace).items():
@@ -117,11 +118,19 @@ class Case:
     @property
     def parameters(self) -> Parameters:
         """The parameters the case was run with."""
-        return Parameters(**self.about["parameters"])
+        try:
+            return Parameters(**self.about["parameters"])
+        except TypeError as fault:
+            raise CaseError(f"{self.path} has parameters this version does not know ({fault})",
+                            remedy=f"use dyepack {self.about.get('dyepack')}") from fault  # fmt: skip
 
     def thefts(self) -> list[Theft]:
         """The thefts of the case, read from its own copies."""
         return [parse_theft(self._files[t["file"]], t["file"]) for t in self.about["thefts"]]
+
+    def tags(self) -> TagSet:
+        """The tags of the case, read from its own copy."""
+        return load(self.path / "tags.csv")
 
     def moves(self) -> list[DyedMove]:
         """Every dyed move under the headline rule."""

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _tell(str(fault))
         sys.exit(fault.exit_code)
     except KeyboardInterrupt:
-        _tell("interrupted: nothing half-done was left behind")
+        _tell("interrupted; run the command again")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         usage = getattr(fault, "format_message", None)
         if usage is None:
             raise
-        _tell(usage())
+        _tell(f"{usage()}\nhint: see `dyepack --help`, or --help after the command's name")
         sys.exit(getattr(fault, "exit_code", EXIT_FAILURE))
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,20 +35,22 @@ def statement(
     """Show the statement of a case: every unit, by terminal, and the balance."""
     from dyepack.case.folder import Case
 
+    show.one_form(json=json, csv=csv)
     opened = Case(case)
     if html is not None:
         from dyepack.report.page import render
         from dyepack.tracing.flows import flows
 
-        show.out(render(opened.statement, flows(opened.moves(), opened.statement)), html)
+        again = shlex.join(["dyepack", "rerun", str(case), "--ledger", "LEDGER"])
+        show.out(render(opened.statement, flows(opened.moves(), opened.statement), rerun=again), html)
         show.note(f"page written to {html}")
     return show.statement(opened.statement, json=json, csv=csv, every=every, file=out)
 
 
 def path(
     case: CaseFolder,
-    place: Annotated[str, typer.Argument(help="Address or name of a terminal, or a stop such as mixer or fee.")],
-    most: Annotated[int, typer.Option(help="How many paths, the largest first.", min=1)] = 3,
+    place: Annotated[str, typer.Argument(help="Address, name or part of a name, or a stop such as mixer, held, fee.")],
+    most: Annotated[int, typer.Option(help="How many routes, the largest first.", min=1)] = 3,
     json: AsJson = False,
     csv: AsCsv = False,
     out: Out = None,
@@ -58,26 +61,33 @@ def path(
     from dyepack.case.folder import Case
     from dyepack.report.terminal import path_lines
     from dyepack.tracing.moves import FIELDS
-    from dyepack.tracing.path import EXACT, paths_to
+    from dyepack.tracing.path import routes_to
 
+    show.one_form(json=json, csv=csv)
     opened = Case(case)
-    found = paths_to(opened.moves(), opened.statement, place, most)
+    found = routes_to(opened.moves(), opened.statement, place, most)
     if json:
-        rows = [[asdict(s.move) | {"path_units": s.units} for s in steps] for steps in found]
-        texts = [[{k: str(v) if k in ("value", "units", "fresh", "path_units") else v for k, v in r.items()} for r in p]
-                 for p in rows]  # fmt: skip
-        show.out(show.json_text({"place": place, "rule": opened.statement.rule, "paths": texts}), out)
+        rows = [[asdict(s.move) | {"route_units": s.units} for s in steps] for steps in found.shown]
+        units = ("value", "units", "fresh", "route_units")
+        texts = [[{k: str(v) if k in units else v for k, v in r.items()} for r in p] for p in rows]
+        sums = {"count": found.count, "shown": {k: str(v) for k, v in found.sums.items()},
+                "all": {k: str(v) for k, v in found.totals.items()}}  # fmt: skip
+        show.out(show.json_text({"place": place, "rule": opened.statement.rule, **sums, "routes": texts}), out)
     elif csv:
-        lines = [[n, s.units, *(getattr(s.move, f) for f in FIELDS)] for n, p in enumerate(found, 1) for s in p]
-        show.out(show.csv_text(["path", "path_units", *FIELDS], lines), out)
+        lines = [
+            [n, hop, s.units, *(getattr(s.move, f) for f in FIELDS)]
+            for n, p in enumerate(found.shown, 1)
+            for hop, s in enumerate(p, 1)
+        ]
+        show.out(show.csv_text(["route", "route_hop", "route_units", *FIELDS], lines), out)
     else:
-        exact = opened.statement.rule in EXACT
-        show.out(show.shown(path_lines(found, opened.statement, exact=exact)), out)
+        show.out(show.shown(path_lines(found, opened.statement)), out)
 
 
 def rerun(
     case: CaseFolder,
     ledger: Annotated[Path, typer.Option("--ledger", "-l", help="The ledger that the case was traced on.")],
+    json: AsJson = False,
 ) -> None:
     """Trace a case again from its own files and compare every byte."""
     from dyepack import __version__
@@ -85,20 +95,22 @@ def rerun(
     from dyepack.case.run import trace
     from dyepack.errors import CaseError
     from dyepack.ledger.reader import Ledger
-    from dyepack.tags.load import load
 
     opened = Case(case)
     on = Ledger.open(ledger)
     if on.sha256 != opened.about["ledger"]["sha256"]:
         raise CaseError(f"{ledger} is not the ledger of this case", remedy="give the ledger with the hash in case.json")
     with show.steps("tracing", 9) as step:
-        again = files_of(trace(on, opened.thefts(), load(case / "tags.csv"), opened.parameters, progress=step))
+        again = files_of(trace(on, opened.thefts(), opened.tags(), opened.parameters, progress=step))
     differing = sorted(n for n in again.keys() | opened.files().keys() if again.get(n) != opened.files().get(n))
     if differing:
         made = opened.about.get("dyepack")
         raise CaseError(f"the case does not re-run to the same bytes: {', '.join(differing)} differ",
                         remedy=f"it was made by dyepack {made}, this is {__version__}")  # fmt: skip
-    show.out(f"{len(again)} files re-run to the same bytes\n", None)
+    if json:
+        show.out(show.json_text({"case": str(case), "same": True, "files": sorted(again)}), None)
+    else:
+        show.out(f"{len(again)} files re-run to the same bytes\n", None)
 
 
 def rules(json: AsJson = False) -> None:

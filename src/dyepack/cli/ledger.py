@@ -20,7 +20,11 @@ Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of
 Chain = Annotated[str, typer.Option("--chain", help="Name of the chain; thefts must name the same.")]
 Covers = Annotated[
     Path | None,
-    typer.Option("--covers", help="CSV (column address) or plain list of the addresses whose whole history this is."),
+    typer.Option(
+        "--covers",
+        help="CSV (column address) or plain list of the addresses whose whole history this is; rows of a "
+        "CSV with 0 in a column full_history_in_ledger are left out.",
+    ),
 ]
 Files = Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files.")]
 Many = Annotated[list[Path] | None, typer.Option(help="CSV, CSV.gz or Parquet; may be given several times.")]
@@ -37,18 +41,21 @@ def explorer(
     Columns: hash, block_number, timestamp, nonce, transaction_index, from, to, contract_created, value_wei, gas_price,
     gas_used, is_error, method_id, function_name.
     """
+    from dyepack.ledger.writer import check_place
     from dyepack.sources.coverage import read_coverage
     from dyepack.sources.explorer import import_explorer
     from dyepack.sources.result import ETHER
     from dyepack.sources.store import store
 
+    check_place(ledger, replace=replace)
+    covered = read_coverage(covers) if covers else None
     clock = show.Clock()
     with show.steps("importing", 2) as step:
         step("reading")
         imported = import_explorer(files)
         step("writing the ledger")
         made = store(imported, ledger, chain=chain, files=files, native=ETHER, replace=replace,
-                     covers=read_coverage(covers) if covers else None)  # fmt: skip
+                     covers=covered)  # fmt: skip
     _tell(made, ledger, clock, json=json)
 
 
@@ -63,6 +70,7 @@ def etl(
     Without --covers the files are taken as complete for all addresses between their first and last block.
     """
     from dyepack.errors import UsageError
+    from dyepack.ledger.writer import check_place
     from dyepack.sources.coverage import read_coverage
     from dyepack.sources.etl import import_etl
     from dyepack.sources.result import ETHER
@@ -71,6 +79,8 @@ def etl(
     files = [*(transactions or []), *(token_transfers or []), *(traces or [])]
     if not files:
         raise UsageError("no file was named", remedy="give --transactions, --token-transfers or --traces")
+    check_place(ledger, replace=replace)
+    covered = read_coverage(covers) if covers else None
     clock = show.Clock()
     with show.steps("importing", 2) as step:
         step("reading")
@@ -81,7 +91,7 @@ def etl(
         step("writing the ledger")
         made = store(
             imported, ledger, chain=chain, files=[*files, *(receipts or []), *(tokens or [])], native=ETHER,
-            covers=read_coverage(covers) if covers else None, complete=covers is None, replace=replace,
+            covers=covered, complete=covers is None, replace=replace,
         )  # fmt: skip
     _tell(made, ledger, clock, json=json)
 
@@ -100,6 +110,7 @@ def transfers(
     Without an index column, rows that are equal in every column are one transfer listed twice (dropped and counted).
     """
     from dyepack.errors import UsageError
+    from dyepack.ledger.writer import check_place
     from dyepack.money import Asset
     from dyepack.sources.coverage import read_coverage
     from dyepack.sources.store import store
@@ -108,6 +119,8 @@ def transfers(
     pairs = [text.split("=", 1) for text in column or []]
     if any(len(p) != 2 for p in pairs):
         raise UsageError("--column wants OUR=THEIRS", remedy="write for example --column tx=Tx_hash")
+    check_place(ledger, replace=replace)
+    covered = read_coverage(covers) if covers else None
     clock = show.Clock()
     native = Asset(asset, asset, decimals)
     with show.steps("importing", 2) as step:
@@ -115,7 +128,7 @@ def transfers(
         imported = import_transfers(file, asset=native, columns={p[0]: p[1] for p in pairs})
         step("writing the ledger")
         made = store(imported, ledger, chain=chain, files=[file], native=native, replace=replace,
-                     covers=read_coverage(covers) if covers else None)  # fmt: skip
+                     covers=covered)  # fmt: skip
     _tell(made, ledger, clock, json=json)
 
 

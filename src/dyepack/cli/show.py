@@ -23,9 +23,9 @@ def quiet(*, on: bool) -> None:
 def note(text: str) -> None:
     """One line for the user, made safe, on standard error."""
     if not _state["quiet"]:
-        from dyepack.sinks import for_terminal
+        from dyepack.sinks import visible
 
-        sys.stderr.write(for_terminal(text) + "\n")
+        sys.stderr.write(visible(text) + "\n")
 
 
 @contextmanager
@@ -48,9 +48,15 @@ def out(text: str, file: Path | None) -> None:
     if file is None:
         sys.stdout.write(text)
         return
+    from dyepack.errors import InputError
+
     partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(file)
+    except OSError as fault:
+        partial.unlink(missing_ok=True)
+        raise InputError(file, f"cannot be written ({fault.strerror})", remedy="choose another place") from fault
 
 
 def json_text(value: Any) -> str:
@@ -68,7 +74,7 @@ def csv_text(header: list[str], rows: list[list[Any]]) -> str:
     from dyepack.sinks import for_csv
 
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([[for_csv(str(cell)) for cell in row] for row in rows])
     return text.getvalue()
@@ -84,12 +90,19 @@ def shown(renderable: Any) -> str:
     return "\n".join(line.rstrip() for line in capture.get().split("\n"))
 
 
-def statement(statement: Statement, *, json: bool, csv: bool, every: bool, file: Path | None = None) -> int:
-    """Show a statement in the form asked for; the exit code says whether it is complete."""
-    from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK, UsageError
+def one_form(*, json: bool, csv: bool) -> None:
+    """UsageError if two forms are asked for; called before anything is done."""
+    from dyepack.errors import UsageError
 
     if json and csv:
         raise UsageError("--json and --csv exclude each other", remedy="choose one")
+
+
+def statement(statement: Statement, *, json: bool, csv: bool, every: bool, file: Path | None = None) -> int:
+    """Show a statement in the form asked for; the exit code says whether it is complete."""
+    from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK
+
+    one_form(json=json, csv=csv)
     if json:
         out(json_text(statement.to_json()), file)
     elif csv:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,8 @@ def trace(
     until: Annotated[str, typer.Option(help="Last time to follow, as 2023-01-01 or 2023-01-01T12:00:00Z.")] = "",
     hub: Annotated[int, typer.Option(help="Do not follow through an address with more counterparties (0: no limit).",
                                      min=0)] = 3000,
-    fees: Annotated[str, typer.Option(help="clean-first or rule: which units pay fees.")] = "clean-first",
+    fees: Annotated[str, typer.Option(help="clean-first (the default forward) or rule (backward): what pays fees.")]
+        = "",
     follow: Annotated[Texts, typer.Option(help="ADDRESS=REASON: go on through it whatever its tags say.")] = None,
     stop: Annotated[Texts, typer.Option(help="ADDRESS=REASON: stop there.")] = None,
     backward: Annotated[bool, typer.Option("--backward", help="Follow the money to where it came from.")] = False,
@@ -52,15 +54,19 @@ def trace(
 
     Leaves with 4 if dyed units end in a gap of the data.
     """
-    from dyepack.case.folder import write_case
+    from dyepack.case.folder import check_place, write_case
     from dyepack.case.run import trace as run
     from dyepack.ledger.reader import Ledger
 
+    show.one_form(json=json, csv=csv)
+    if out is not None:
+        check_place(out, replace=replace)
     thefts = _thefts(theft or [], tx or [], asset, ledger, both=backward)
     known = load_tags(tags or [], tag_list or [])
     with show.steps("tracing", 9) as step:
-        found = run(Ledger.open(ledger), thefts, known, _parameters(
-            rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward), progress=step)  # fmt: skip
+        fees = fees or ("rule" if backward else "clean-first")
+        parameters = _parameters(rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward)
+        found = run(Ledger.open(ledger), thefts, known, parameters, progress=step)
     for text in known.notes:
         show.note(f"tags: {text}")
     if out is None:
@@ -71,7 +77,8 @@ def trace(
     if html is not None:
         from dyepack.report.page import render
 
-        show.out(render(found.statement, found.flows()), html)
+        again = shlex.join(["dyepack", "rerun", str(out or "CASE"), "--ledger", str(ledger)])
+        show.out(render(found.statement, found.flows(), rerun=again), html)
         show.note(f"page written to {html}")
     return show.statement(found.statement, json=json, csv=csv, every=every)
 
@@ -99,6 +106,7 @@ def _thefts(files: list[Path], txs: list[str], asset: str, ledger: Path, *, both
 
 def load_tags(files: list[Path], lists: list[str]) -> TagSet:
     """The tags of all files, and those that ship with the program."""
+    from dyepack.errors import UsageError
     from dyepack.tags.builtin import builtin_tags
     from dyepack.tags.load import load
     from dyepack.tags.model import TagSet
@@ -107,7 +115,9 @@ def load_tags(files: list[Path], lists: list[str]) -> TagSet:
     for file in files:
         known.merge(load(file))
     for text in lists:
-        kind, _, file_name = text.partition("=")
+        kind, equals, file_name = text.partition("=")
+        if not equals:
+            raise UsageError("--tag-list wants KIND=FILE", remedy="write for example --tag-list sanctioned=list.txt")
         known.merge(load(Path(file_name), kind=kind))
     known.add(builtin_tags())
     return known
@@ -147,4 +157,4 @@ def _time(text: str) -> int:
             f"--until {text!a} is not a date", remedy="write 2023-01-01 or 2023-01-01T12:00:00Z"
         ) from fault
     seconds = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
-    return seconds + 86_399 if len(text) == 10 else seconds
+    return seconds if "T" in text.upper() or ":" in text else seconds + 86_399

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from dyepack.ledger.words import ONE, ZERO, add, less, sub
+from dyepack.ledger.jit import kernel
+from dyepack.ledger.schema import MARK_EVERY, NOWHERE
+from dyepack.ledger.uint128 import ONE, ZERO, add, less, sub
 
-_NOWHERE = np.uint32(0xFFFFFFFF)
-_EVERY = np.uint64(64)
+_NOWHERE = np.uint32(NOWHERE)
+_EVERY = np.uint64(MARK_EVERY)
 _TOP = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def offsets(sender, receiver, holdings):  # type: ignore[no-untyped-def]
     """(offset, next free place) of each holding's entries."""
     offset = np.zeros(holdings + 1, np.uint64)
@@ -26,13 +27,13 @@ def offsets(sender, receiver, holdings):  # type: ignore[no-untyped-def]
     return offset, offset[:-1].copy()
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def entries(sender, receiver, amount, offset, slot):  # type: ignore[no-untyped-def]
     """(entry, balance mark, gap move, gap amount, wide): one pass over the moves in chain order."""
     n = len(sender)
     total = np.int64(offset[-1])
     entry = np.empty(total, np.uint32)
-    mark = np.zeros(((total + 63) // 64, 2), np.uint64)
+    mark = np.zeros(((total + MARK_EVERY - 1) // MARK_EVERY, 2), np.uint64)
     wide = np.zeros(len(slot), np.uint8)
     blo = np.zeros(len(slot), np.uint64)
     bhi = np.zeros(len(slot), np.uint64)

@@ -6,6 +6,7 @@ the last lines of a statement are its balance, to the last unit. Output is reada
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from rich.text import Text
 
 from dyepack.report.words import Names, counted, labelled, stop_words, utc
 from dyepack.sinks import for_terminal, visible
+from dyepack.tracing.path import EXACT
 from dyepack.tracing.rules import EXAMPLE, RULES, work_example
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dyepack.ledger.reader import Ledger
-    from dyepack.tracing.path import Step
+    from dyepack.tracing.path import Routes
     from dyepack.tracing.statement import Statement, Terminal
 
 SHOWN = 8
@@ -30,11 +32,15 @@ SHOWN = 8
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal, or wide enough for whole addresses where there is none."""
-    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    return made if made.is_terminal else Console(
-        stderr=stderr, highlight=False, markup=False, emoji=False, width=260, force_terminal=False
-    )  # fmt: skip
+    """A console as wide as the terminal, or wide enough for whole addresses where there is none.
+
+    NO_COLOR (no-color.org) takes away every escape code, bold included.
+    """
+    plain = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
+    made = Console(**plain)  # type: ignore[arg-type]
+    if not made.is_terminal:
+        return Console(**plain, width=260, force_terminal=False)  # type: ignore[arg-type]
+    return Console(**plain, force_terminal=False, width=made.width) if os.environ.get("NO_COLOR") else made  # type: ignore[arg-type]
 
 
 def safe(text: str, style: str = "") -> Text:
@@ -48,7 +54,8 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
     parts: list[RenderableType] = [
         safe(statement.title, "bold"),
         Text(f"rule {statement.rule}, fixed before the run; intervals over {', '.join(statement.interval_rules)}"
-             + ("; certain = " + statement.certain_rule if _certain(statement) else "; backward")),
+             + ("; unmixed = " + statement.unmixed_rule if _unmixed(statement) else "; backward")
+             + f"; fees: {statement.parameters.get('fees', '')}; amounts in the tables are cut to four places"),
         Text(""),
     ]  # fmt: skip
     parts += [
@@ -74,9 +81,9 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
     return Group(*parts, Text(""), *_balance(statement, names))
 
 
-def _certain(statement: Statement) -> bool:
+def _unmixed(statement: Statement) -> bool:
     """Whether the lower bound was run: backward it is not."""
-    return any(statement.certain_rule in t.amounts for t in statement.terminals)
+    return any(statement.unmixed_rule in t.amounts for t in statement.terminals)
 
 
 def _words(statement: Statement, stop: str) -> str:
@@ -94,7 +101,7 @@ def _terminals(statement: Statement, names: Names, asset: str, members: list[Ter
                   title_justify="left", title_style="bold", header_style="bold")  # fmt: skip
     for head in ("place", "what"):
         table.add_column(head, overflow="fold")
-    for head in ("amount", "least", "most", *(["certain"] if _certain(statement) else []), "moves", "hops"):
+    for head in ("amount", "least", "most", *(["unmixed"] if _unmixed(statement) else []), "moves", "hops"):
         table.add_column(head, justify="right", no_wrap=True)
     for head in ("first", "last"):
         table.add_column(head, no_wrap=True)
@@ -144,7 +151,7 @@ def _row(
     table.add_row(
         safe(label), Text(what), shown(amount(statement.rule)),
         shown(min(spread)), shown(max(spread)),
-        *([shown(amount(statement.certain_rule))] if _certain(statement) else []),
+        *([shown(amount(statement.unmixed_rule))] if _unmixed(statement) else []),
         Text(f"{sum(t.moves for t in group):,}"),
         Text("" if not hops else f"{min(hops)}" if min(hops) == max(hops) else f"{min(hops)}-{max(hops)}"),
         Text(utc(first)[:16]), Text(utc(last)[:16]), style="bold" if bold else "",
@@ -177,7 +184,7 @@ def _balance(statement: Statement, names: Names) -> list[RenderableType]:
                      style="bold"), table]  # fmt: skip
     rules = list(dict.fromkeys(b.rule for b in statement.balances))
     holding = sum(b.holds for b in statement.balances)
-    reach = "; poison is an upper bound on reach, not money" if _certain(statement) else ""
+    reach = "; poison is an upper bound on reach, not money" if _unmixed(statement) else ""
     proofs = f"{holding} of {len(statement.balances)} proofs hold, per leg and asset, to the last unit"
     return [*out, Text(f"the books balance: {proofs}, under {', '.join(rules)}{reach}")]
 
@@ -236,27 +243,31 @@ def safe_long(text: str) -> Text:
     return Text(visible(text, 2000))
 
 
-def path_lines(paths: list[list[Step]], statement: Statement, *, exact: bool) -> Group:
-    """Paths from the theft to a place, a line a hop."""
+def path_lines(routes: Routes, statement: Statement) -> Group:
+    """Routes from the theft to a place, a line a hop, and how much of all that ended there they make up."""
     names = Names(statement)
     parts: list[RenderableType] = []
-    for number, steps in enumerate(paths, 1):
+    for number, steps in enumerate(routes.shown, 1):
         last = steps[-1]
-        head = (f"path {number} of {len(paths)}: {names.exact(last.move.asset, last.units)} in "
-                f"{counted(len(steps), 'hop')}")  # fmt: skip
+        amount = names.exact(last.move.asset, last.units)
+        head = f"route {number} of {routes.count:,}: {amount} in {counted(len(steps), 'hop')}"
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("hop", "time (UTC)", "from", "to", "of this path", "dyed in the move", "transaction"):
-            figure = name in ("hop", "of this path", "dyed in the move")
+        for name in ("hop", "time (UTC)", "from", "to", "of this route", "dyed in the move", "transaction"):
+            figure = name in ("hop", "of this route", "dyed in the move")
             table.add_column(name, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
-        for step in steps:
+        for hop, step in enumerate(steps, 1):
             m = step.move
-            to = m.target or stop_words(m.stop)
+            to = m.target or _words(statement, m.stop)
             table.add_row(
-                str(m.hop), utc(m.time), safe(m.source if not m.fresh else f"{m.source} (theft, leg {m.leg})".strip()),
-                safe(to if m.stop == "carried" else f"{to} ({stop_words(m.stop)})"),
+                str(hop), safe(utc(m.time)),
+                safe(m.source if not m.fresh else f"{m.source} (theft, leg {m.leg})".strip()),
+                safe(to if m.stop == "carried" else f"{to} ({_words(statement, m.stop)})"),
                 safe(names.exact(m.asset, step.units)), safe(names.exact(m.asset, m.units)), safe(m.txid),
             )  # fmt: skip
         parts += [safe(head, "bold"), table, Text("")]
-    if not exact:
+    for asset, total in routes.totals.items():
+        shown = names.exact(asset, routes.sums.get(asset, 0))
+        parts.append(safe(f"shown: {shown} of the {names.exact(asset, total)} that ended there"))
+    if statement.rule not in EXACT:
         parts.append(Text("units have no identity under haircut: the oldest dye is shown first, as an illustration"))
     return Group(*parts)

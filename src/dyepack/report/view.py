@@ -74,13 +74,13 @@ class View:
     """The parts of the page for one statement."""
 
     def __init__(self, statement: Statement) -> None:
-        """Order the rules: the headline, the others as catalogued, the certain and the reach rule last."""
+        """Order the rules: the headline, the others as catalogued, the unmixed and the reach rule last."""
         self.of = statement
         self.names = Names(statement)
         self.interval_rules = statement.interval_rules or [statement.rule]
         found = {rule for t in statement.terminals for rule in t.amounts} | {statement.rule}
         known = [r for r in RULES if r in found] + sorted(found - RULES.keys())
-        tail = [r for r in (statement.certain_rule, statement.reach_rule) if r in found and r != statement.rule]
+        tail = [r for r in (statement.unmixed_rule, statement.reach_rule) if r in found and r != statement.rule]
         self.rules = [statement.rule, *(r for r in known if r != statement.rule and r not in tail), *tail]
         self.sums = self._sums()
 
@@ -258,14 +258,14 @@ class View:
 
     def _terminal(self, t: Terminal) -> dict[str, Any]:
         low, high = t.interval(self.interval_rules)
-        certain = self.of.certain_rule
+        unmixed = self.of.unmixed_rule
         return {
             "place": t.place or ("to miners and validators" if t.stop == FEE else "no place"),
             "is_address": bool(t.place),
             "stop": self.words(t.stop),
             "amount": self.amount(t.asset, t.amount(self.of.rule)),
             "span": self.span(t.asset, low, high),
-            "certain": self.amount(t.asset, t.amount(certain)) if certain in t.amounts else None,
+            "unmixed": self.amount(t.asset, t.amount(unmixed)) if unmixed in t.amounts else None,
             "moves": t.moves,
             "first": utc(t.first),
             "last": utc(t.last),

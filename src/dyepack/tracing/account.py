@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dyepack.errors import BalanceError
-from dyepack.ledger.manifest import COMPLETE, NOT_STATED
-from dyepack.tracing.balance import asset_of, ends_of
-from dyepack.tracing.plan import Plan, Rows, Run, units
+from dyepack.ledger.manifest import NOT_STATED
+from dyepack.tracing.balance import asset_of, ends_of, held_stop
 from dyepack.tracing.rules import ALLOCATING
 from dyepack.tracing.statement import Balance, Source, Statement, Terminal, Unexplained
 from dyepack.tracing.sums import Ints, group_sums
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dyepack.ledger.reader import Ledger
+    from dyepack.tracing.plan import Plan, Rows, Run
     from dyepack.tracing.resolve import Parameters, Resolved
 
 _AT_SOURCE = (Stop.ISSUED, Stop.UNEXPLAINED, Stop.DECLARED)
@@ -78,25 +77,11 @@ def ended(ledger: Ledger, plan: Plan, run: Run) -> Ended:
     stopped = keys.pack(rows["stop"].astype(np.int64), place, asset_of(ledger, ends.source, ends.target))
     holding = run.held["holding"]
     asset = (ledger.holding_key[holding] >> np.uint64(32)).astype(np.int64)
-    held = keys.pack(_held_stop(ledger, plan, holding), holding, asset)
+    held = keys.pack(held_stop(ledger, plan, holding), holding, asset)
     return Ended(
         np.concatenate([stopped, held]), rows, np.concatenate([rows["lo"], run.held["lo"]]),
         np.concatenate([rows["hi"], run.held["hi"]]),
     )  # fmt: skip
-
-
-def _held_stop(ledger: Ledger, plan: Plan, holdings: Ints) -> Ints:
-    """HELD where the history is known to go on to the end, else the reason why it is not."""
-    out = np.full(len(holdings), int(Stop.HELD), np.int64)
-    for at, holding in enumerate(holdings.tolist()):
-        state = ledger.holding_state[holding]
-        codes = ledger.entries(holding)
-        sends = codes[(codes & 1) == 0] >> 1
-        if plan.end_move is not None and len(sends) and sends[-1] >= plan.end_move:
-            out[at] = int(Stop.DATE_LIMIT)
-        elif state != COMPLETE and not (state == NOT_STATED and len(sends)):
-            out[at] = int(Stop.GAP)
-    return out
 
 
 def build(
@@ -112,7 +97,6 @@ def build(
     plan, headline = resolved.plan, next(iter(runs))
     ends = {rule: ended(ledger, plan, run) for rule, run in runs.items()}
     totals = {rule: e.totals() for rule, e in ends.items()}
-    _check(ledger, totals, balances)
     statement = Statement(
         theft=title[0], title=title[1], chain=ledger.chain, ledger=ledger.sha256,
         direction="backward" if plan.backward else "forward", rule=headline,
@@ -120,29 +104,16 @@ def build(
         assets={a.key: a for a in ledger.assets},
         sources=_sources(ledger, resolved, balances, headline, runs[headline]),
         terminals=_terminals(ledger, plan, runs[headline], ends[headline], totals, names),
-        unexplained=_unexplained(ledger, runs[headline]), balances=balances, parameters=asdict(parameters),
+        unexplained=_unexplained(ledger, plan, runs[headline]), balances=balances, parameters=asdict(parameters),
     )  # fmt: skip
     gaps = [t for t in statement.terminals if t.stop in ("gap", "unexplained") and t.amount(headline)]
     statement.complete = not gaps
     statement.notes = _notes(ledger, resolved, runs[headline], gaps)
+    statement.check()
     used = {t.asset for t in statement.terminals} | {s.asset for s in statement.sources}
     used |= {b.asset for b in balances} | {u.asset for u in statement.unexplained}
     statement.assets = {k: a for k, a in statement.assets.items() if k in used}
     return statement
-
-
-def _check(ledger: Ledger, totals: dict[str, dict[int, int]], balances: list[Balance]) -> None:
-    keys = Keys(ledger)
-    for rule in {b.rule for b in balances}:
-        by_asset: dict[str, int] = {}
-        for key, amount in totals[rule].items():
-            asset = ledger.assets[keys.unpack(key)[2]].key
-            by_asset[asset] = by_asset.get(asset, 0) + amount
-        for b in balances:
-            if b.rule == rule:
-                by_asset[b.asset] = by_asset.get(b.asset, 0) - b.put_in - b.swapped_in + b.swapped_out
-        if any(by_asset.values()):
-            raise BalanceError(f"the terminals under {rule} do not add up: {by_asset}")
 
 
 def _sources(ledger: Ledger, resolved: Resolved, balances: list[Balance], rule: str, run: Run) -> list[Source]:
@@ -179,8 +150,7 @@ def _terminals(
             tag=name.tag if name else None,
         ))  # fmt: skip
     headline = next(iter(totals))
-    order = list(Stop)
-    return sorted(out, key=lambda t: (order.index(Stop[t.stop.upper()]) == Stop.FEE, t.asset, -t.amount(headline),
+    return sorted(out, key=lambda t: (t.stop == "fee", t.asset, -t.amount(headline),
                                       t.stop, t.place))  # fmt: skip
 
 
@@ -211,10 +181,12 @@ def _grouped(keys: Ints, rows: Rows) -> dict[int, Rows]:
     return dict(zip(ordered[start].tolist(), np.split(rows, start[1:]), strict=True))
 
 
-def _unexplained(ledger: Ledger, run: Run) -> list[Unexplained]:
-    sender = ledger.move_from[run.gaps["move"]].astype(np.int64)
+def _unexplained(ledger: Ledger, plan: Plan, run: Run) -> list[Unexplained]:
+    """Clean inflow that nobody saw; what a theft's own move lacked is dyed by it and not counted here."""
+    gaps = run.gaps[~np.isin(run.gaps["move"], list(plan.leg_moves))]
+    sender = ledger.move_from[gaps["move"]].astype(np.int64)
     asset = (ledger.holding_key[sender] >> np.uint64(32)).astype(np.int64)
-    sums = group_sums(asset, run.gaps["lo"], run.gaps["hi"])
+    sums = group_sums(asset, gaps["lo"], gaps["hi"])
     return [
         Unexplained(ledger.assets[a].key, int((asset == a).sum()), amount, len(np.unique(sender[asset == a])))
         for a, amount in sums.items()
@@ -227,16 +199,13 @@ def _notes(ledger: Ledger, resolved: Resolved, run: Run, gaps: list[Terminal]) -
         notes.append(f"{len(gaps)} places hold dyed units whose further history is not in the ledger: see the gaps")
     if len(run.swaps):
         pairs = len(np.unique(run.swaps["product"]))
-        notes.append(f"{pairs} swaps inside one transaction were followed to their product, in proportion")
-    if len(run.gaps):
-        notes.append(f"{len(run.gaps)} moves sent more than the ledger knows the sender to have received; the "
-                     "difference is counted as unexplained, clean inflow")  # fmt: skip
+        notes.append(f"swaps inside one transaction that were followed to their product, in proportion: {pairs}")
+    unsure = [h for h in np.unique(run.held["holding"]).tolist() if ledger.holding_state[h] == NOT_STATED]
+    if unsure:
+        notes.append(
+            f"the import did not say whose history it covers: {len(unsure)} places are held as far as it shows"
+        )
     oversize = ledger.manifest.counts.get("oversize_moves", 0)
     if oversize:
         notes.append(f"{oversize} moves with amounts over 128 bits are kept raw in the ledger and left out of totals")
     return notes + [f"ledger: {n}" for n in ledger.manifest.notes]
-
-
-def dyed_units(rows: Rows) -> int:
-    """Sum of the units of some rows."""
-    return sum(units(rows))

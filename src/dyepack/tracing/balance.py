@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import BalanceError
+from dyepack.ledger.manifest import COMPLETE, NOT_STATED
 from dyepack.ledger.schema import NOWHERE
 from dyepack.tracing.statement import Balance
 from dyepack.tracing.sums import Ints, group_sums
@@ -66,10 +67,19 @@ def prove(ledger: Ledger, plan: Plan, run: Run) -> list[Balance]:
 
 
 def _prove_moves(ledger: Ledger, run: Run) -> None:
-    carried = run.dyed[(run.dyed["move"] >= 0) & ~np.isin(run.dyed["stop"], _OUT_OF_PLACE)]
-    for move, dye in group_sums(carried["move"], carried["lo"], carried["hi"]).items():
-        if dye > ledger.amount(move):
-            raise BalanceError(f"rule {run.rule}: move {move} carries {dye} dyed of {ledger.amount(move)} units")
+    """No move carries more dye than it has units; moves with one dyed row are compared as columns."""
+    rows = run.dyed[(run.dyed["move"] >= 0) & ~np.isin(run.dyed["stop"], _OUT_OF_PLACE)]
+    moves, first, count = np.unique(rows["move"], return_index=True, return_counts=True)
+    alone, value = rows[first], ledger.move_amount[moves]
+    over = (alone["hi"] > value[:, 1]) | ((alone["hi"] == value[:, 1]) & (alone["lo"] > value[:, 0]))
+    several = rows[np.isin(rows["move"], moves[count > 1])]
+    sums = group_sums(several["move"], several["lo"], several["hi"])
+    wrong = [m for m in moves[over].tolist() if m not in sums]
+    wrong += [m for m, dye in sums.items() if dye > ledger.amount(m)]
+    if wrong:
+        raise BalanceError(
+            f"rule {run.rule}: move {wrong[0]} carries more dye than its {ledger.amount(wrong[0])} units"
+        )
 
 
 def _prove_holdings(ledger: Ledger, plan: Plan, run: Run, ends: Ends) -> None:
@@ -110,6 +120,20 @@ def asset_of(ledger: Ledger, source: Ints, target: Ints) -> Ints:
     return (ledger.holding_key[end] >> np.uint64(32)).astype(np.int64)
 
 
+def held_stop(ledger: Ledger, plan: Plan, holdings: Ints) -> Ints:
+    """Why dye in each holding is still there: HELD where the known history goes on to the end, else what is unknown."""
+    out = np.full(len(holdings), int(Stop.HELD), np.int64)
+    for at, holding in enumerate(holdings.tolist()):
+        state = ledger.holding_state[holding]
+        codes = ledger.entries(holding)
+        sends = codes[(codes & 1) == 0] >> 1 if state == NOT_STATED or plan.end_move is not None else codes[:0]
+        if plan.end_move is not None and len(sends) and sends[-1] >= plan.end_move:
+            out[at] = int(Stop.DATE_LIMIT)
+        elif state != COMPLETE and not (state == NOT_STATED and len(sends)):
+            out[at] = int(Stop.GAP)
+    return out
+
+
 def _totals(ledger: Ledger, plan: Plan, run: Run, ends: Ends) -> list[Balance]:
     assets = len(ledger.assets)
 
@@ -130,7 +154,7 @@ def _totals(ledger: Ledger, plan: Plan, run: Run, ends: Ends) -> list[Balance]:
     rows = run.dyed[ended]
     stopped = total(asset_of(ledger, ends.source[ended], ends.target[ended]), rows, rows["stop"].astype(np.int64))
     held_asset = (ledger.holding_key[run.held["holding"]] >> np.uint64(32)).astype(np.int64)
-    stopped |= total(held_asset, run.held, int(Stop.HELD))
+    stopped |= total(held_asset, run.held, held_stop(ledger, plan, run.held["holding"]))
     parts: dict[int, dict[str, int]] = {k: {} for k in [*put, *came]}
     for key, units in sorted(stopped.items()):
         parts.setdefault(key // 64 * 64, {})[Stop(key % 64).name.lower()] = units

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dyepack.ledger.schema import NOWHERE
+from dyepack.tracing.exchange import find_product
 
 if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
@@ -32,7 +33,10 @@ class Worked:
 
 
 class Books:
-    """Balance and gap look-ups; holdings with declared deposits are worked out once, the others come from marks."""
+    """What the replays of one plan look up in its ledger, whatever the rule: kept, so that the next rule finds it.
+
+    Holdings with declared deposits are worked out once, the balances of others come from the ledger's marks.
+    """
 
     def __init__(self, ledger: Ledger, declared: list[Declared]) -> None:
         self.ledger = ledger
@@ -41,12 +45,38 @@ class Books:
         for number, d in enumerate(declared):
             self._declared.setdefault(d.holding, []).append((number, d))
         self._gap_moves = ledger.gap_move.data
+        self._balances: dict[tuple[int, int], int] = {}
+        self._products: dict[int, int | None] = {}
+        self._parties: dict[int, int] = {}
 
     def balance(self, holding: int, place: int) -> int:
         """Base units just before the holding's entry number `place` and after the deposits declared before it."""
         if holding in self._declared:
             return self.worked(holding).before[place]
-        return self.ledger.balance_before(holding, place)
+        key = holding, place
+        if key not in self._balances:
+            self._balances[key] = self.ledger.balance_before(holding, place)
+        return self._balances[key]
+
+    def product(self, paid: int) -> int | None:
+        """The move that brings the product of a payment, if it has one (exchange.py)."""
+        if paid not in self._products:
+            self._products[paid] = find_product(self.ledger, paid)
+        return self._products[paid]
+
+    def counterparties(self, holding: int, most: int) -> int:
+        """How many distinct holdings a holding ever dealt with; counting ends once they are more than `most`."""
+        if holding not in self._parties:
+            codes = self.ledger.entries(holding)
+            seen: set[int] = set()
+            if len(codes) > most:
+                ends = (self.ledger.move_to, self.ledger.move_from)
+                for code in codes.tolist():
+                    seen.add(int(ends[code & 1][code >> 1]))
+                    if len(seen) > most + 1:
+                        break
+            self._parties[holding] = len(seen - {NOWHERE})
+        return self._parties[holding]
 
     def gap(self, move: int) -> int:
         """Base units that the sender of a move lacked for it."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import UsageError
 from dyepack.tracing.balance import prove
-from dyepack.tracing.replay import replay, replay_at_most
+from dyepack.tracing.books import Books
+from dyepack.tracing.replay import replay_at_most
 from dyepack.tracing.rules import RULES, rule
 
 if TYPE_CHECKING:
@@ -19,21 +20,23 @@ if TYPE_CHECKING:
     from dyepack.tracing.plan import Plan, Run
     from dyepack.tracing.statement import Balance
 
-PLAIN_UP_TO = 150_000
+PLAIN_UP_TO = 30_000
 """Moves looked at by one rule above which Numba's second of start-up pays for itself."""
 
 
-def run_rule(ledger: Ledger, plan: Plan, name: str, *, large: bool = False) -> tuple[Run, list[Balance]]:
+def run_rule(books: Books, plan: Plan, name: str, *, large: bool = False) -> tuple[Run, list[Balance]]:
     """One rule, proved (poison is not: it makes units).
 
     The plain replay serves if it gets by with PLAIN_UP_TO moves (it is not tried if the case is known to be `large`),
     else the Numba kernel, else (a balance passes 128 bits) the plain one without a limit.
     """
-    run = None if large else replay_at_most(ledger, plan, name, PLAIN_UP_TO)
+    ledger = books.ledger
+    run = None if large else replay_at_most(books, plan, name, PLAIN_UP_TO)
     if run is None:
         from dyepack.tracing import kernel
 
-        run = kernel.replay(ledger, plan, name) or replay(ledger, plan, name)
+        run = kernel.replay(ledger, plan, name) or replay_at_most(books, plan, name, None)
+    assert run is not None  # noqa: S101 - only a limit makes it None
     return run, prove(ledger, plan, run) if rule(name).conserves else []
 
 
@@ -50,9 +53,10 @@ def run_rules(
     runs: dict[str, Run] = {}
     balances: list[Balance] = []
     large = False
+    books = Books(ledger, plan.declared)
     for name in names:
         progress(name)
-        runs[name], proof = run_rule(ledger, plan, name, large=large)
+        runs[name], proof = run_rule(books, plan, name, large=large)
         large = large or runs[name].replayed > PLAIN_UP_TO
         balances += proof
     return runs, balances

@@ -7,21 +7,22 @@ moves are taken in order and only later ones are set.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from dyepack.ledger.jit import kernel, leaf
 
 _ONE = np.uint64(1)
 _LAST = np.uint64(63)
 _SIX = np.uint64(6)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def new_bits(size):  # type: ignore[no-untyped-def]
     """(bits, high) for `size` moves, none waiting."""
     words = (size >> 6) + 1
     return np.zeros(words, np.uint64), np.zeros((words >> 6) + 1, np.uint64)
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def set_bit(bits, high, at):  # type: ignore[no-untyped-def]
     """Let move number `at` wait."""
     word = np.uint64(at) >> _SIX
@@ -29,7 +30,7 @@ def set_bit(bits, high, at):  # type: ignore[no-untyped-def]
     high[word >> _SIX] |= _ONE << (word & _LAST)
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _lowest(word):  # type: ignore[no-untyped-def]
     """The place of the lowest set bit."""
     at = np.uint64(0)
@@ -41,7 +42,7 @@ def _lowest(word):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def next_bit(bits, high, start):  # type: ignore[no-untyped-def]
     """The first waiting move from `start` on, or -1."""
     word = start >> 6

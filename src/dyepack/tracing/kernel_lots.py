@@ -10,11 +10,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from dyepack.ledger.words import ZERO, add, less, mul_div, sub
+from dyepack.ledger.jit import kernel, leaf
+from dyepack.ledger.uint128 import ZERO, add, less, mul_div, sub
+from dyepack.tracing.rules import RULES
 
-FIFO, LIFO_A, LIFO_B, HAIRCUT, TAINT_FIRST, CLEAN_FIRST, DIRTY_FIRST, POISON = range(8)
+FIFO, LIFO_A, LIFO_B, HAIRCUT, TAINT_FIRST, CLEAN_FIRST, DIRTY_FIRST, POISON = (
+    RULES[n].code
+    for n in ("fifo", "lifo-a", "lifo-b", "haircut", "taint-first", "clean-first", "dirty-first", "poison")
+)
 
 
 class Lots(NamedTuple):
@@ -54,14 +58,14 @@ class Buffer(NamedTuple):
     hi: Any
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def new_lots(size):  # type: ignore[no-untyped-def]
     """An empty pool."""
     return Lots(np.zeros(size, np.int32), np.zeros(size, np.uint64), np.zeros(size, np.uint64),
                 np.zeros(size, np.int64), np.arange(size), np.zeros(1, np.int64))  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def room_for_lots(lots, need):  # type: ignore[no-untyped-def]
     """The pool with at least `need` free lots."""
     size = len(lots.leg)
@@ -75,7 +79,7 @@ def room_for_lots(lots, need):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def new_places(size):  # type: ignore[no-untyped-def]
     """Room for `size` open holdings."""
     return Places(
@@ -86,7 +90,7 @@ def new_places(size):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def grow_places(places):  # type: ignore[no-untyped-def]
     """The same with room for a few more open holdings."""
     size = len(places.holding)
@@ -109,13 +113,13 @@ def grow_places(places):  # type: ignore[no-untyped-def]
     return new
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def new_buffer(size):  # type: ignore[no-untyped-def]
     """An empty buffer."""
     return Buffer(np.zeros(size, np.int32), np.zeros(size, np.uint64), np.zeros(size, np.uint64))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def grow_buffer(b, need):  # type: ignore[no-untyped-def]
     """The buffer, its pieces kept, with room for `need`."""
     if need <= len(b.leg):
@@ -127,7 +131,7 @@ def grow_buffer(b, need):  # type: ignore[no-untyped-def]
     return new
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _new_lot(lots, places, p, leg, lo, hi, following):  # type: ignore[no-untyped-def]
     at = lots.free[lots.state[0]]
     lots.state[0] += 1
@@ -136,14 +140,14 @@ def _new_lot(lots, places, p, leg, lo, hi, following):  # type: ignore[no-untype
     return at
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _free_lot(lots, places, p, at):  # type: ignore[no-untyped-def]
     lots.state[0] -= 1
     lots.free[lots.state[0]] = at
     places.count[p] -= 1
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _push(lots, places, p, leg, lo, hi, on_top):  # type: ignore[no-untyped-def]
     """Add a lot at the head or the tail; it joins a neighbour of its leg."""
     side = places.head[p] if on_top else places.tail[p]
@@ -161,7 +165,7 @@ def _push(lots, places, p, leg, lo, hi, on_top):  # type: ignore[no-untyped-def]
         places.tail[p] = at
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _push_share(lots, places, p, leg, lo, hi):  # type: ignore[no-untyped-def]
     """Add to a leg's share (haircut): the list is kept ascending by leg."""
     before = np.int64(-1)
@@ -180,7 +184,7 @@ def _push_share(lots, places, p, leg, lo, hi):  # type: ignore[no-untyped-def]
         places.tail[p] = new
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _add_lot(lots, places, rule, p, leg, lo, hi):  # type: ignore[no-untyped-def]
     """One piece into a holding's lots and balance; False past 128 bits."""
     if lo == ZERO and hi == ZERO:
@@ -209,7 +213,7 @@ def _add_lot(lots, places, rule, p, leg, lo, hi):  # type: ignore[no-untyped-def
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def deposit(lots, places, rule, p, b, n):  # type: ignore[no-untyped-def]
     """The first n pieces of the buffer into a holding, in order; False past 128 bits."""
     ok = True
@@ -218,13 +222,13 @@ def deposit(lots, places, rule, p, b, n):  # type: ignore[no-untyped-def]
     return ok
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def deposit_clean(lots, places, rule, p, lo, hi):  # type: ignore[no-untyped-def]
     """Clean units into a holding; False past 128 bits."""
     return _add_lot(lots, places, rule, p, np.int32(0), lo, hi)
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def withdraw(lots, places, rule, p, lo, hi, b, fee):  # type: ignore[no-untyped-def]
     """(pieces, low, high of the gap, fits): units out of a holding into the buffer, by the rule.
 
@@ -258,7 +262,7 @@ def withdraw(lots, places, rule, p, lo, hi, b, fee):  # type: ignore[no-untyped-
     return n, glo, ghi, True
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _take(lots, places, rule, p, lo, hi, b, n):  # type: ignore[no-untyped-def]
     """Pieces into the buffer from place n on; the new number of pieces."""
     if rule == POISON:
@@ -294,7 +298,7 @@ def _take(lots, places, rule, p, lo, hi, b, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _put_clean(b, n, lo, hi):  # type: ignore[no-untyped-def]
     if lo == ZERO and hi == ZERO:
         return n
@@ -302,7 +306,7 @@ def _put_clean(b, n, lo, hi):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _pop(lots, places, p, lo, hi, b, n):  # type: ignore[no-untyped-def]
     """Units from the head of the list on (there are enough)."""
     while lo != ZERO or hi != ZERO:
@@ -321,7 +325,7 @@ def _pop(lots, places, p, lo, hi, b, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _take_clean(lots, places, p, lo, hi):  # type: ignore[no-untyped-def]
     """Clean units out of the list, the next to leave first; dyed neighbours of one leg that meet are joined."""
     before = np.int64(-1)
@@ -351,7 +355,7 @@ def _take_clean(lots, places, p, lo, hi):  # type: ignore[no-untyped-def]
         at = following
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _take_shares(lots, places, p, lo, hi, b, n):  # type: ignore[no-untyped-def]
     """Each leg's share of a withdrawal: floor(units * dye of legs up to it / balance) minus what went before."""
     hlo = hhi = glo = ghi = ZERO
@@ -383,7 +387,7 @@ def _take_shares(lots, places, p, lo, hi, b, n):  # type: ignore[no-untyped-def]
     return _put_clean(b, n, *sub(lo, hi, glo, ghi))
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def lay_over(b, n, paid, got, pend, start, swaps, used, move, product):  # type: ignore[no-untyped-def]
     """Share a product among the pieces of its payment (exchange.py); (end of pending pieces, swap rows used)."""
     slo = shi = dlo = dhi = ZERO

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from dyepack.ledger.schema import NOWHERE
-from dyepack.ledger.words import ZERO, add, less, sub
+from dyepack.ledger.jit import leaf
+from dyepack.ledger.schema import MARK_EVERY, NOWHERE
+from dyepack.ledger.uint128 import ZERO, add, less, sub
 from dyepack.tracing.exchange import LONGEST
-from dyepack.tracing.plan import LOW, Plan
+from dyepack.tracing.kernel_lots import DIRTY_FIRST
+from dyepack.tracing.plan import FOLLOW, LOW, Plan
 from dyepack.tracing.terminals import Stop
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _NOWHERE = np.uint32(NOWHERE)
 _LOW32 = np.uint64(0xFFFFFFFF)
-_FOLLOW = np.uint8(255)
+_FOLLOW = np.uint8(FOLLOW)
 _MIXED, _FEE, _ISSUED = np.uint8(Stop.MIXED), np.uint8(Stop.FEE), np.uint8(Stop.ISSUED)
 _CONVERTED, _SWAP, _HOPS = np.uint8(Stop.CONVERTED), np.uint8(Stop.SWAP), np.uint8(Stop.HOP_LIMIT)
 _CUT_OFF, _HUB, _CARRIED = np.uint8(Stop.CUT_OFF), np.uint8(Stop.HUB), np.uint8(Stop.CARRIED)
@@ -103,13 +104,13 @@ def view_of(ledger: Ledger, plan: Plan, books: Books) -> View:
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def codes_of(v, holding):  # type: ignore[no-untyped-def]
     """First entry of a holding, and the first after its last."""
     return np.int64(v.entry_offset[holding]), np.int64(v.entry_offset[np.int64(holding) + 1])
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def place_of(v, holding, code):  # type: ignore[no-untyped-def]
     """How many entries of a holding come before this code."""
     first, end = codes_of(v, holding)
@@ -123,7 +124,7 @@ def place_of(v, holding, code):  # type: ignore[no-untyped-def]
     return lo - first
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _own(v, holding):  # type: ignore[no-untyped-def]
     for k in range(len(v.own_holding)):
         if v.own_holding[k] == holding:
@@ -131,7 +132,7 @@ def _own(v, holding):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def balance(v, holding, place):  # type: ignore[no-untyped-def]
     """(low, high, known): base units before the holding's entry number `place`; not known past 128 bits."""
     k = _own(v, holding)
@@ -145,9 +146,9 @@ def balance(v, holding, place):  # type: ignore[no-untyped-def]
     start = first
     lo = hi = ZERO
     if at > first:
-        mark = (at - 1) >> 6
-        if mark << 6 > first:
-            start = mark << 6
+        mark = (at - 1) // MARK_EVERY
+        if mark * MARK_EVERY > first:
+            start = mark * MARK_EVERY
             lo, hi = v.mark[mark, 0], v.mark[mark, 1]
     for e in range(start, at):
         m = v.entry[e] >> np.uint32(1)
@@ -161,7 +162,7 @@ def balance(v, holding, place):  # type: ignore[no-untyped-def]
     return lo, hi, True
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _find(moves, move):  # type: ignore[no-untyped-def]
     lo, hi = 0, len(moves)
     while lo < hi:
@@ -173,7 +174,7 @@ def _find(moves, move):  # type: ignore[no-untyped-def]
     return lo if lo < len(moves) and moves[lo] == move else -1
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def gap_of(v, sender, move):  # type: ignore[no-untyped-def]
     """(low, high, known): base units that the (forward) sender of a move lacked for it."""
     if _own(v, sender) >= 0:
@@ -185,12 +186,12 @@ def gap_of(v, sender, move):  # type: ignore[no-untyped-def]
     return (v.gap_amount[at, 0], v.gap_amount[at, 1], True) if at >= 0 else (ZERO, ZERO, True)
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _address(v, holding):  # type: ignore[no-untyped-def]
     return np.int64(-1) if holding == _NOWHERE else np.int64(v.holding_key[holding] & _LOW32)
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _asset(v, move):  # type: ignore[no-untyped-def]
     end = v.move_from[move]
     if end == _NOWHERE:
@@ -198,7 +199,7 @@ def _asset(v, move):  # type: ignore[no-untyped-def]
     return v.holding_key[end] >> np.uint64(32)
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def find_product(v, paid):  # type: ignore[no-untyped-def]
     """The move that brings the product of a payment, or -1 (exchange.py)."""
     payer, payee = _address(v, v.move_from[paid]), _address(v, v.move_to[paid])
@@ -231,7 +232,7 @@ def find_product(v, paid):  # type: ignore[no-untyped-def]
     return back
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _product_of(v, paid, slot):  # type: ignore[no-untyped-def]
     """The product of a payment, if the payee holds no dye that could be in it (replay.py), or -1."""
     product = find_product(v, paid)
@@ -240,7 +241,7 @@ def _product_of(v, paid, slot):  # type: ignore[no-untyped-def]
     return product
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def _is_hub(v, holding, hubs, stamp):  # type: ignore[no-untyped-def]
     if hubs[holding] == 0:
         first, end = codes_of(v, holding)
@@ -259,11 +260,11 @@ def _is_hub(v, holding, hubs, stamp):  # type: ignore[no-untyped-def]
     return hubs[holding] == 2
 
 
-@njit(cache=True, error_model="numpy")
+@leaf
 def decide(v, rule, move, receiver, b, n, hop, slot, hubs, stamp):  # type: ignore[no-untyped-def]
     """(stop, product): whether and why the pieces in the buffer stop at the receiver (replay.py, _stop)."""
     none = np.int64(-1)
-    if rule == 6:
+    if rule == DIRTY_FIRST:
         for k in range(n):
             if b.leg[k] == 0:
                 return _MIXED, none

@@ -22,6 +22,7 @@ class DyedMove:
     """Dyed units of one leg that one move carried.
 
     move      id in the ledger; negative: a declared deposit
+    time      UTC, "" where nobody said (a deposit declared for a block)
     kind      of the move (MoveKind in lower case), "declared" for a deposit; `index` its trace or log index
     source    address that the units left, "" where the theft itself brought them
     target    address that they reached, "" for fees
@@ -90,9 +91,8 @@ class Words:
         ledger = self.ledger
         if move < 0:
             declared = plan.declared[-1 - move]
-            near = min(declared.before_move, ledger.moves - 1)
-            block = int(ledger.tx_block[ledger.move_tx[near]])
-            return declared.tx, block, ledger.move_time(near), "declared", 0, declared.units
+            time = ledger.move_time(declared.before_move) if declared.tx else ""
+            return declared.tx, declared.block, time, "declared", 0, declared.units
         tx = int(ledger.move_tx[move])
         kind = MoveKind(int(ledger.move_kind[move])).name.lower()
         return (ledger.tx_text(tx), int(ledger.tx_block[tx]), ledger.move_time(move), kind,

@@ -1,127 +1,189 @@
 """How money got from the theft to one terminal, hop by hop.
 
 Among the dyed units of one leg, first-in-first-out stays first-in-first-out when clean units are left out, and
-last-in-first-out likewise, so the links between dyed moves follow from the dyed moves of a case alone.
-Under haircut units have no identity; the links then take the oldest dye first and are an illustration (`exact` says).
+last-in-first-out likewise, so the route of every unit follows from the dyed moves of a case alone. A dyed move's
+units are numbered from 0 in the order in which they travel; a Part says which numbers of an earlier move they were.
+Under haircut units have no identity; the routes then take the oldest dye first and are an illustration (`EXACT`).
 
-Invariant: for every dyed move the links into it sum to its dyed units, and no move feeds more than it brought.
+Invariant: the parts of a dyed move sum to its dyed units, no unit of an earlier move is used twice, and the routes to
+a place sum to the dyed units that ended there.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dyepack.errors import CaseError, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from dyepack.tracing.moves import DyedMove
     from dyepack.tracing.statement import Statement
 
 EXACT = ("fifo", "lifo-a", "lifo-b", "taint-first", "clean-first", "dirty-first")
+_STILL_THERE = ("held", "gap", "date_limit")
+_MOST_ROUTES = 200_000
+
+
+@dataclass(slots=True)
+class Part:
+    """`units` units of dyed move number `feeder` (-1: the theft), from its unit number `start` on; `turned`: they
+    travel on in reverse order. For a swap's product, `start` and `of` number the payment, in proportion."""
+
+    feeder: int
+    start: int
+    units: int
+    turned: bool = False
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One hop of a path; `units` of the path's money are in the move's `moved` dyed units."""
+    """One hop of a route: the move, and how many of its units are on the route."""
 
     move: DyedMove
     units: int
 
 
-def links(moves: list[DyedMove], rule: str) -> dict[int, list[tuple[int, int]]]:
-    """For each dyed move (its index), the moves that fed it and how much: (index, units); -1 is the theft."""
-    queues: dict[tuple[int, str, str], deque[list[int]]] = {}
-    fed: dict[int, list[tuple[int, int]]] = {}
-    newest_first = rule in ("lifo-a", "lifo-b")
-    swapped: dict[tuple[int, str], deque[list[int]]] = {}
+@dataclass(slots=True)
+class Routes:
+    """The routes to a place, largest first: `shown` of `count`, with `units` of `total` in the last hop's assets."""
+
+    shown: list[list[Step]]
+    count: int
+    totals: dict[str, int]
+    sums: dict[str, int]
+
+
+@dataclass(slots=True)
+class Ways:
+    """Where the units of every dyed move came from, and what is left of each in the place it reached."""
+
+    parts: list[list[Part]] = field(default_factory=list)
+    left: dict[tuple[int, str, str], deque[Part]] = field(default_factory=dict)
+
+
+def ways(moves: list[DyedMove], rule: str) -> Ways:
+    """Replay the dyed units of each leg through the places of a case."""
+    out = Ways()
+    paid: dict[tuple[int, str], deque[Part]] = {}
     for at, move in enumerate(moves):
-        parts = [(-1, move.fresh)] if move.fresh else []
+        parts = [Part(-1, 0, move.fresh)] if move.fresh else []
         need = move.units - move.fresh
-        if need:
-            pot = queues.get((move.leg, move.source, move.asset))
-            waiting = swapped.get((move.leg, move.txid))
-            if not pot and waiting:
-                parts += _take_product(waiting, need)
-            elif pot:
-                parts += _take(pot, need, newest_first=newest_first)
-        fed[at] = parts
+        pot = out.left.get((move.leg, move.source, move.asset))
+        waiting = paid.get((move.leg, move.txid))
+        if need and pot:
+            parts += _take(pot, need, rule)
+        elif need and waiting:
+            payment = waiting.popleft()
+            parts.append(Part(payment.feeder, 0, need, of=payment.units))
+        out.parts.append(parts)
         if move.stop == "carried":
-            queues.setdefault((move.leg, move.target, move.asset), deque()).append([at, move.units])
+            out.left.setdefault((move.leg, move.target, move.asset), deque()).append(Part(at, 0, move.units))
         elif move.stop == "converted":
-            swapped.setdefault((move.leg, move.txid), deque()).append([at, move.units])
-    return fed
+            paid.setdefault((move.leg, move.txid), deque()).append(Part(at, 0, move.units))
+    return out
 
 
-def _take(pot: deque[list[int]], need: int, *, newest_first: bool) -> list[tuple[int, int]]:
-    out = []
+def _take(pot: deque[Part], need: int, rule: str) -> list[Part]:
+    """Units out of a place, in the order in which they leave."""
+    newest = rule in ("lifo-a", "lifo-b")
+    out: list[Part] = []
     while need and pot:
-        lot = pot[-1] if newest_first else pot[0]
-        part = min(need, lot[1])
-        out.append((lot[0], part))
-        lot[1] -= part
-        need -= part
-        if not lot[1]:
-            if newest_first:
+        lot = pot[-1] if newest else pot[0]
+        units = min(need, lot.units)
+        start = lot.start + lot.units - units if newest else lot.start
+        out.append(Part(lot.feeder, start, units, turned=rule == "lifo-a"))
+        lot.units -= units
+        if not newest:
+            lot.start += units
+        if not lot.units:
+            if newest:
                 pot.pop()
             else:
                 pot.popleft()
+        need -= units
+    return out[::-1] if rule == "lifo-b" else out
+
+
+def _origins(found: Ways, at: int, start: int, units: int) -> Iterator[tuple[int, Part]]:
+    """What units `start` to `start + units` of dyed move `at` are made of: (how many of them, the part)."""
+    seen = 0
+    for part in found.parts[at]:
+        low, high = max(start, seen), min(start + units, seen + part.units)
+        if low < high:
+            first = part.units - (high - seen) if part.turned else low - seen
+            if part.of:
+                paid = max(1, (high - low) * part.of // part.units)
+                yield high - low, Part(part.feeder, min(first * part.of // part.units, part.of - paid), paid)
+            else:
+                yield high - low, Part(part.feeder, part.start + first, high - low)
+        seen += part.units
+
+
+def _routes(found: Ways, ends: list[Part]) -> dict[tuple[int, ...], list[int]]:
+    """Every way back to the theft from the given units: moves from the end on -> units at each of them."""
+    out: dict[tuple[int, ...], list[int]] = {}
+    stack: list[tuple[tuple[int, ...], list[int], Part]] = [((e.feeder,), [e.units], e) for e in ends]
+    looked = 0
+    while stack and looked < _MOST_ROUTES:
+        looked += 1
+        trail, units, part = stack.pop()
+        for taken, origin in _origins(found, part.feeder, part.start, part.units):
+            share = [u * taken // part.units for u in units]
+            if origin.feeder < 0:
+                known = out.setdefault(trail, [0] * len(share))
+                out[trail] = [a + b for a, b in zip(known, share, strict=True)]
+            else:
+                stack.append(((*trail, origin.feeder), [*share, origin.units], origin))
     return out
 
 
-def _take_product(waiting: deque[list[int]], need: int) -> list[tuple[int, int]]:
-    """The product of a swap comes from its payment, whatever the two amounts are."""
-    payment = waiting.popleft()
-    return [(payment[0], need)]
+def routes_to(moves: list[DyedMove], statement: Statement, place: str, most: int) -> Routes:
+    """The largest routes to a terminal given by address, name (or part of one) or stop.
 
-
-def widest(moves: list[DyedMove], rule: str, ends: Iterable[int]) -> list[list[Step]]:
-    """For each end (index of a dyed move), the path back to the theft along the largest feed, theft first.
-
-    The path's units are the least that any of its links carries, in the asset of each hop.
+    CaseError if no dyed money of the case ended there.
     """
-    fed = links(moves, rule)
-    out = []
-    for end in ends:
-        steps = [Step(moves[end], moves[end].units)]
-        at = end
-        while fed[at]:
-            feeder, units = max(fed[at], key=lambda f: (f[1], -f[0]))
-            if feeder < 0:
-                steps[-1] = Step(moves[at], min(steps[-1].units, units))
-                break
-            same = moves[feeder].asset == moves[at].asset
-            carried = min(steps[-1].units, units)
-            steps[-1] = Step(moves[at], carried)
-            steps.append(Step(moves[feeder], carried if same else moves[feeder].units))
-            at = feeder
-        out.append(steps[::-1])
-    return out
-
-
-def paths_to(moves: list[DyedMove], statement: Statement, place: str, most: int) -> list[list[Step]]:
-    """The widest paths to a terminal given by address, name or stop, largest end first.
-
-    CaseError if no dyed move of the case ends there.
-    """
-    wanted = place.strip().lower()
-    named = {t.place for t in statement.terminals if t.entity.lower() == wanted and t.place}
-    held = ("held", "gap", "date_limit")
-    kept = {t.place for t in statement.terminals if t.stop in held and wanted in (t.place.lower(), t.stop)} | named
-
-    def is_end(m: DyedMove) -> bool:
-        if m.stop == "carried":
-            return m.target in kept
-        return m.target.lower() == wanted or m.target in named or m.stop == wanted
-
-    ends = [at for at, m in enumerate(moves) if is_end(m)]
+    found = ways(moves, statement.rule)
+    ends = _ends(moves, found, statement, place)
     if not ends:
         raise CaseError(
             f"no dyed money of this case ends at {quoted(place)}",
             remedy="give an address or name that `dyepack statement` lists, or a stop such as mixer, held or fee",
         )
-    ends.sort(key=lambda at: (-moves[at].units, at))
-    return widest(moves, statement.rule, ends[:most])
+    routes = sorted(_routes(found, ends).items(), key=lambda r: (-r[1][0], r[0]))
+    totals: dict[str, int] = {}
+    sums: dict[str, int] = {}
+    for end in ends:
+        totals[moves[end.feeder].asset] = totals.get(moves[end.feeder].asset, 0) + end.units
+    for trail, units in routes[:most]:
+        sums[moves[trail[0]].asset] = sums.get(moves[trail[0]].asset, 0) + units[0]
+    shown = [
+        [Step(moves[at], u) for at, u in zip(trail[::-1], units[::-1], strict=True)] for trail, units in routes[:most]
+    ]
+    return Routes(shown, len(routes), totals, sums)
+
+
+def _ends(moves: list[DyedMove], found: Ways, statement: Statement, place: str) -> list[Part]:
+    """The units that ended at a place: whole dyed moves that stopped there, and what was left in places."""
+    wanted = place.strip().lower()
+    if not wanted:
+        return []
+    names = {t.entity.lower() for t in statement.terminals if t.entity}
+    like = {wanted} if wanted in names else {n for n in names if wanted in n}
+    named = {t.place for t in statement.terminals if t.place and t.entity.lower() in like}
+    kept = {(t.place, t.asset) for t in statement.terminals
+            if t.stop in _STILL_THERE and (wanted in (t.place.lower(), t.stop) or t.place in named)}  # fmt: skip
+    ends = [
+        Part(at, 0, m.units)
+        for at, m in enumerate(moves)
+        if m.stop not in ("carried", "converted")
+        and (m.stop == wanted or (m.target and (m.target.lower() == wanted or m.target in named)))
+    ]
+    for (_, where, asset), lots in found.left.items():
+        if (where, asset) in kept:
+            ends += list(lots)
+    return ends

@@ -27,7 +27,8 @@ class Declared:
     leg: int
     units: int
     tx: str = ""
-    """The transaction it is said to have come with, for people."""
+    block: int = 0
+    """The transaction it is said to have come with, and its block, for people."""
 
 
 @dataclass(slots=True)

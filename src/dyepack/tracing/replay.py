@@ -18,7 +18,7 @@ import numpy as np
 from dyepack.ledger.schema import NOWHERE, MoveKind
 from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.books import Books
-from dyepack.tracing.exchange import find_product, lay_over
+from dyepack.tracing.exchange import lay_over
 from dyepack.tracing.plan import DYED, FOLLOW, GAP, HELD, LOW, ORIGIN, SWAP, Declared, Plan, Rows, Run
 from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
@@ -41,19 +41,20 @@ class _Open:
 
 def replay(ledger: Ledger, plan: Plan, rule: str) -> Run:
     """Follow the dye of all legs under one rule."""
-    run = replay_at_most(ledger, plan, rule, None)
+    run = replay_at_most(Books(ledger, plan.declared), plan, rule, None)
     assert run is not None  # noqa: S101 - only a limit makes it None
     return run
 
 
-def replay_at_most(ledger: Ledger, plan: Plan, rule: str, most: int | None) -> Run | None:
-    """The same, but None as soon as more than `most` moves had to be looked at."""
-    return _Replay(ledger, plan, rule).run(most)
+def replay_at_most(books: Books, plan: Plan, rule: str, most: int | None) -> Run | None:
+    """The same with look-ups kept from other rules, but None as soon as more than `most` moves had to be looked at."""
+    return _Replay(books, plan, rule).run(most)
 
 
 class _Replay:
-    def __init__(self, ledger: Ledger, plan: Plan, rule: str) -> None:
-        self.ledger, self.plan, self.books = ledger, plan, Books(ledger, plan.declared)
+    def __init__(self, books: Books, plan: Plan, rule: str) -> None:
+        ledger = books.ledger
+        self.ledger, self.plan, self.books = ledger, plan, books
         self.kind = find_rule(rule).holding
         self.only_pure = rule == "dirty-first"
         self.rule = rule
@@ -66,11 +67,11 @@ class _Replay:
         self.source, self.target = ends[::-1] if plan.backward else ends
         self.words = ledger.move_amount.reshape(-1).data
         self.kinds, self.entry = ledger.move_kind.data, ledger.entry.data
+        self.keys = ledger.holding_key.data
         self.sign = -1 if plan.backward else 1
         self.open: dict[int, _Open] = {}
         self.due: list[int] = []
         self.product: dict[int, tuple[list[Piece], int]] = {}
-        self.hubs: dict[int, bool] = {}
 
     def run(self, most: int | None) -> Run | None:
         """Take moves and declared deposits in replay order until nothing dyed can move, or `most` were looked at.
@@ -178,7 +179,7 @@ class _Replay:
             return Stop.MIXED
         if receiver == NOWHERE:
             return Stop.ISSUED if plan.backward else Stop.FEE
-        said = plan.stops.get(self.ledger.holding_address(receiver), 0)
+        said = plan.stops.get(self.keys[receiver] & 0xFFFFFFFF, 0)
         if said not in (0, FOLLOW, Stop.SWAP):
             return Stop(said)
         if not plan.backward and self._product_of(move) is not None:
@@ -189,23 +190,9 @@ class _Replay:
             return Stop.HOP_LIMIT
         if plan.cut_off and dyed < plan.cut_off.get(self.ledger.holding_asset(receiver), 0):
             return Stop.CUT_OFF
-        if plan.hub_limit and said != FOLLOW and self._is_hub(receiver):
+        if plan.hub_limit and said != FOLLOW and self.books.counterparties(receiver, plan.hub_limit) > plan.hub_limit:
             return Stop.HUB
         return Stop.CARRIED
-
-    def _is_hub(self, holding: int) -> bool:
-        """Whether a holding has more distinct counterparties than the plan allows, over its whole history."""
-        if holding not in self.hubs:
-            codes = self.ledger.entries(holding)
-            seen: set[int] = set()
-            if len(codes) > self.plan.hub_limit:
-                ends = (self.ledger.move_to, self.ledger.move_from)
-                for code in codes.tolist():
-                    seen.add(int(ends[code & 1][code >> 1]))
-                    if len(seen) > self.plan.hub_limit + 1:
-                        break
-            self.hubs[holding] = len(seen - {NOWHERE}) > self.plan.hub_limit
-        return self.hubs[holding]
 
     def _open(self, holding: int, move: int, hop: int) -> _Open:
         """Open a holding just before it gets its first dye from `move`: all it has is one clean lot."""
@@ -270,7 +257,7 @@ class _Replay:
 
     def _product_of(self, paid: int) -> int | None:
         """The move that brings the product of a payment, if the payee holds no dye that could be in it."""
-        product = find_product(self.ledger, paid)
+        product = self.books.product(paid)
         if product is None or product in self.plan.leg_moves or self.source[product] in self.open:
             return None
         return product

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import TheftError, UsageError, quoted
-from dyepack.ledger.schema import MoveKind
+from dyepack.ledger.schema import NOWHERE, MoveKind
 from dyepack.money import parse_units
 from dyepack.tracing.plan import FOLLOW, Declared, Plan
 from dyepack.tracing.terminals import Stop
@@ -46,6 +46,7 @@ class Parameters:
     follow: dict[str, str] = field(default_factory=dict)
     stop: dict[str, str] = field(default_factory=dict)
     backward: bool = False
+    """Follow to where the money came from; fees then follow the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def resolve(ledger: Ledger, thefts: list[Theft], parameters: Parameters, stops: 
             _add_leg(ledger, out, theft, leg)
     out.plan.declared.sort(key=lambda d: d.before_move)
     _add_stops(ledger, out, thefts, parameters, stops)
-    _add_limits(ledger, out.plan, parameters)
+    _add_limits(ledger, out, parameters)
     return out
 
 
@@ -126,15 +127,21 @@ def _address(ledger: Ledger, theft: str, text: str) -> int:
 
 
 def _moves_of(ledger: Ledger, theft: Theft, asset: int, spec: LegMove) -> list[int]:
-    found = []
-    for move in ledger.tx_moves(_tx(ledger, theft, spec.tx)):
-        ends = (ledger.place_text(int(ledger.move_from[move])), ledger.place_text(int(ledger.move_to[move])))
-        if ledger.move_kind[move] == MoveKind.FEE or ledger.move_asset(move) != asset:
-            continue
-        if (spec.sender and spec.sender.lower() != ends[0]) or (spec.receiver and spec.receiver.lower() != ends[1]):
-            continue
-        if spec.index is None or spec.index == ledger.move_index[move]:
-            found.append(move)
+    sender = _address(ledger, theft.id, spec.sender) if spec.sender else None
+    receiver = _address(ledger, theft.id, spec.receiver) if spec.receiver else None
+
+    def is_meant(move: int) -> bool:
+        ends = [int(e) for e in (ledger.move_from[move], ledger.move_to[move])]
+        places = [None if e == NOWHERE else ledger.holding_address(e) for e in ends]
+        return (
+            ledger.move_kind[move] != MoveKind.FEE
+            and ledger.move_asset(move) == asset
+            and (sender is None or sender == places[0])
+            and (receiver is None or receiver == places[1])
+            and (spec.index is None or spec.index == ledger.move_index[move])
+        )
+
+    found = [move for move in ledger.tx_moves(_tx(ledger, theft, spec.tx)) if is_meant(move)]
     if not found:
         raise TheftError(
             f"theft {quoted(theft.id)}: transaction {quoted(spec.tx)} has no such move of {ledger.assets[asset].key}",
@@ -178,12 +185,14 @@ def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Depos
                              remedy="write a plain decimal number") from fault  # fmt: skip
     if not 0 < units < 1 << 128:
         raise TheftError(f"theft {quoted(theft.id)}: a deposit of {units} units", remedy="give a positive amount")
+    block = min(deposit.block or 0, 0xFFFFFFFF)
     if deposit.tx:
-        before = ledger.tx_moves(_tx(ledger, theft, deposit.tx)).start
+        tx = _tx(ledger, theft, deposit.tx)
+        block = int(ledger.tx_block[tx])
     else:
-        tx = int(np.searchsorted(ledger.tx_block, deposit.block or 0))
-        before = ledger.tx_moves(tx).start if tx < len(ledger.tx_block) else ledger.moves
-    return Declared(before, holding, leg, units, deposit.tx)
+        tx = int(np.searchsorted(ledger.tx_block, np.uint32(block)))
+    before = ledger.tx_moves(tx).start if tx < len(ledger.tx_block) else ledger.moves
+    return Declared(before, holding, leg, units, deposit.tx, block)
 
 
 def _add_stops(
@@ -200,6 +209,9 @@ def _add_stops(
                 out.notes.append(f"the victim's address {quoted(text)} does not occur in the ledger")
             elif not parameters.backward:
                 out.plan.stops[address] = int(Stop.RETURNED)
+    both = sorted({t.lower() for t in parameters.stop} & {t.lower() for t in parameters.follow})
+    if both:
+        raise UsageError(f"{quoted(both[0])} is to be stopped at and followed through", remedy="say one of the two")
     for said, stop_code in ((parameters.stop, int(Stop.CHOSEN)), (parameters.follow, FOLLOW)):
         for text in said:
             address = ledger.find_address(text)
@@ -208,10 +220,13 @@ def _add_stops(
             out.plan.stops[address] = stop_code
 
 
-def _add_limits(ledger: Ledger, plan: Plan, parameters: Parameters) -> None:
+def _add_limits(ledger: Ledger, out: Resolved, parameters: Parameters) -> None:
+    plan = out.plan
     if parameters.fees not in ("clean-first", "rule"):
         raise UsageError(f"fees can be clean-first or rule, not {quoted(parameters.fees)}", remedy="see --help")
-    plan.fees_by_rule = parameters.fees == "rule" or parameters.backward
+    if parameters.backward and parameters.fees != "rule":
+        raise UsageError("backward, fees follow the rule: what is clean is not known", remedy="say --fees rule")
+    plan.fees_by_rule = parameters.fees == "rule"
     plan.backward = parameters.backward
     plan.hop_limit, plan.hub_limit = parameters.hops, parameters.hub
     for key, text in parameters.cut_off.items():
@@ -225,3 +240,7 @@ def _add_limits(ledger: Ledger, plan: Plan, parameters: Parameters) -> None:
     if parameters.until is not None:
         late = np.flatnonzero(ledger.tx_time > parameters.until)
         plan.end_move = ledger.tx_moves(int(late[0])).start if len(late) else None
+        late_deposits = [d for d in plan.declared if plan.end_move is not None and d.before_move >= plan.end_move]
+        if late_deposits:
+            plan.declared = [d for d in plan.declared if d not in late_deposits]
+            out.notes.append(f"{len(late_deposits)} declared deposits are not before the date limit and were left out")

@@ -1,8 +1,8 @@
 """The rules by which units that leave a mixed holding are dyed or clean: names, words, worked example.
 
 Invariant: a rule's class in holding.py is its only definition; this catalogue says in words what it does.
-Definitions and sources: methods reference 1.1 and 1.3 (Clayton's case 1816; Banco Cafetero 1986; BlockSci;
-TaintChain; Tironsakkul et al., arXiv 1906.05754).
+Definitions: Clayton's case 1816 (fifo), Banco Cafetero 1986 (clean-first, taint-first), BlockSci (haircut, poison),
+TaintChain (fee last), Tironsakkul et al., arXiv 1906.05754 (TIHO).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ RULES: dict[str, Rule] = {
         Rule("clean-first", "lowest intermediate balance (LIBR)", "Clean units leave before dyed ones: what may be "
              "claimed of an account is at most its lowest balance since the theft.", CleanFirst, 5),
         Rule("dirty-first", "only what is wholly dyed", "A move is followed only if every unit it carries is dyed "
-             "(units leave first in, first out); what mixes with clean money is dropped and listed as mixed. "
-             "A lower bound on reach: no mixing, no doubt.", Fifo, 6, allocates=False),
+             "(units leave first in, first out); what mixes with clean money is dropped and listed as mixed: "
+             "stricter than fifo, and as much a convention.", Fifo, 6, allocates=False),
         Rule("poison", "everything touched", "Any dye makes all of a balance dyed until it is spent. An upper bound on "
              "reach; its amounts are not money and stay out of the balance.", Poison, 7, conserves=False,
              allocates=False),

@@ -1,7 +1,7 @@
 """The balanced account of a theft: every dyed unit, by terminal.
 
-Invariant: for each leg and asset, dyed in + swapped in = sum over terminals + swapped out, and a Statement object
-exists only if that holds (statement.build checks it and raises BalanceError otherwise).
+Invariant: for each leg and asset, dyed in + swapped in = sum over terminals + swapped out. A statement is shown only
+after `check`: account.build calls it, and so does `from_json`.
 Amounts are whole base units everywhere; `to_json` writes them as strings.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from dyepack.errors import BalanceError
 from dyepack.money import Asset
 
 
@@ -97,7 +98,8 @@ class Statement:
     """Everything a statement says; the CLI, the JSON file and the HTML page all show this object.
 
     `rule` is the headline rule, fixed before the run; `interval_rules` are the conserving rules behind the
-    intervals; `certain_rule` and `reach_rule` are the lower and upper bound on reach ("dirty-first", "poison").
+    intervals; `unmixed_rule` counts what met no clean money in a move,
+    `reach_rule` bounds the reach from above ("dirty-first", "poison").
     """
 
     theft: str
@@ -115,7 +117,7 @@ class Statement:
     parameters: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     complete: bool = True
-    certain_rule: str = "dirty-first"
+    unmixed_rule: str = "dirty-first"
     reach_rule: str = "poison"
 
     def total(self, asset: str) -> int:
@@ -145,10 +147,25 @@ class Statement:
         data = asdict(self)
         return {k: v if k == "parameters" else _texts(v, _COUNTS, k) for k, v in data.items()}
 
+    def check(self) -> None:
+        """BalanceError unless every proof holds and the terminals of each rule add up to its proofs."""
+        left: dict[tuple[str, str], int] = {}
+        for b in self.balances:
+            if not b.holds:
+                raise BalanceError(f"rule {b.rule}, leg {b.leg}, asset {b.asset}: {b.put_in} in, parts {b.parts}")
+            key = b.rule, b.asset
+            left[key] = left.get(key, 0) + b.put_in + b.swapped_in - b.swapped_out
+        for t in self.terminals:
+            for rule in {b.rule for b in self.balances}:
+                left[rule, t.asset] = left.get((rule, t.asset), 0) - t.amount(rule)
+        wrong = sorted(key for key, units in left.items() if units)
+        if wrong:
+            raise BalanceError(f"the terminals under {wrong[0][0]} do not add up for asset {wrong[0][1]}")
+
     @staticmethod
     def from_json(data: dict[str, Any]) -> Statement:
-        """The statement that `to_json` wrote."""
-        return Statement(
+        """The statement that `to_json` wrote, checked."""
+        made = Statement(
             **{
                 **data,
                 "assets": {k: Asset(**a) for k, a in data["assets"].items()},
@@ -161,6 +178,8 @@ class Statement:
                 ],
             }
         )
+        made.check()
+        return made
 
 
 def _whole(row: dict[str, Any], *names: str) -> dict[str, Any]:
