@@ -20,7 +20,8 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict, astuple
+from dataclasses import asdict
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ def moves_csv(moves: list[DyedMove]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(FIELDS)
-    writer.writerows(astuple(m) for m in moves)
+    writer.writerows(map(attrgetter(*FIELDS), moves))
     return out.getvalue().encode()
 
 

@@ -45,7 +45,9 @@ class Holding:
             self.deposit([(0, gap)])
         pieces = self._take(units)
         self.balance -= units
-        self.dyed -= sum(u for leg, u in pieces if leg)
+        for leg, part in pieces:
+            if leg:
+                self.dyed -= part
         return pieces
 
     def withdraw_fee(self, units: int) -> list[Piece]:

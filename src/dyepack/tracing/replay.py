@@ -131,7 +131,7 @@ class _Replay:
             pieces, hop = self._dye(move, leg, pieces), 1
         if move in self.product:
             pieces, hop = self.product.pop(move)
-        if any(p[0] for p in pieces):
+        if pieces[0][0] or (len(pieces) > 1 and any(p[0] for p in pieces)):
             self._arrive(move, receiver, pieces, hop)
         elif receiver in self.open:
             self.open[receiver].lots.deposit(pieces)
@@ -157,8 +157,7 @@ class _Replay:
         return _joined([(old or leg, u) for old, u in pieces])
 
     def _arrive(self, move: int, receiver: int, pieces: list[Piece], hop: int) -> None:
-        dyed = sum(u for leg, u in pieces if leg)
-        stop = self._stop(move, receiver, pieces, dyed, hop)
+        stop = self._stop(move, receiver, pieces, hop)
         self._note(move, pieces, hop, stop)
         if stop is Stop.CARRIED:
             place = self.open.get(receiver) or self._open(receiver, move, hop)
@@ -171,7 +170,7 @@ class _Replay:
                 self.open[receiver].lots.deposit([(0, sum(u for _, u in pieces))])
 
     def _stop(  # noqa: PLR0911 - one reason a line, in order
-        self, move: int, receiver: int, pieces: list[Piece], dyed: int, hop: int
+        self, move: int, receiver: int, pieces: list[Piece], hop: int
     ) -> Stop:
         """Whether and why these pieces stop at the receiver: the first reason in this order."""
         plan = self.plan
@@ -188,8 +187,10 @@ class _Replay:
             return Stop.SWAP
         if plan.hop_limit and hop >= plan.hop_limit:
             return Stop.HOP_LIMIT
-        if plan.cut_off and dyed < plan.cut_off.get(self.ledger.holding_asset(receiver), 0):
-            return Stop.CUT_OFF
+        if plan.cut_off:
+            dyed = sum(u for leg, u in pieces if leg)
+            if dyed < plan.cut_off.get(self.ledger.holding_asset(receiver), 0):
+                return Stop.CUT_OFF
         if plan.hub_limit and said != FOLLOW and self.books.counterparties(receiver, plan.hub_limit) > plan.hub_limit:
             return Stop.HUB
         return Stop.CARRIED
