@@ -12,14 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from dyepack.ledger.reader import Ledger
-from dyepack.ledger.schema import MoveKind, RawMoves
 from dyepack.sources.result import Import
 from dyepack.sources.store import store_built
 from dyepack.synthetic.economy import Economy, economy
@@ -104,16 +101,9 @@ def exported(moves: int, fmt: Literal["csv", "parquet"], work: Path) -> dict[str
     folder = work / "exports" / f"{moves}-{fmt}"
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        export(_without_issues(economy(moves).moves), folder, fmt)
+        export(economy(moves).moves, folder, fmt)
         (folder / "done").touch()
     return {name: folder / f"{name}.{fmt}" for name in FILES}
-
-
-def _without_issues(moves: RawMoves) -> RawMoves:
-    """The moves without protocol issuance, the generator's opening balances in native coin."""
-    rows = np.flatnonzero(moves.kind != MoveKind.ISSUE)
-    columns = ("tx_id", "block", "tx_index", "time", "kind", "index", "sender", "receiver", "asset", "amount", "row")
-    return replace(moves, **{name: getattr(moves, name)[rows] for name in columns})
 
 
 def _make(spec: Spec, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import gzip
 import json
 import os
@@ -13,20 +14,23 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dyepack.errors import LedgerError
+from dyepack.errors import InputError, LedgerError
 from dyepack.ledger.builder import build
 from dyepack.ledger.manifest import STATES, Manifest
 from dyepack.ledger.reader import Ledger
-from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.ledger.schema import AFTER_TRANSACTIONS, COLUMNS, NOWHERE, MoveKind
 from dyepack.sources.coverage import read_coverage
 from dyepack.sources.etl import import_etl
 from dyepack.sources.explorer import import_explorer
 from dyepack.sources.result import ETHER, Import
 from dyepack.sources.store import store, store_built
+from dyepack.synthetic.economy import economy
+from dyepack.synthetic.export import export
 from tests.ledgers import Move, address, holding, ledger_of, raw_moves, tx_hash
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -133,7 +137,6 @@ write(Path(sys.argv[1]), MOVES, replace=True)
 """
 
 
-@pytest.mark.xfail(reason="the same content imported again: the folder in force is removed before its copy is renamed")
 def test_an_import_of_the_same_content_killed_before_its_rename(tmp_path: Path) -> None:
     made = write(tmp_path / "L", MOVES)
     done = subprocess.run(
@@ -143,14 +146,13 @@ def test_an_import_of_the_same_content_killed_before_its_rename(tmp_path: Path) 
     assert Ledger.open(tmp_path / "L").sha256 == made.sha256()
 
 
-@pytest.mark.xfail(reason="a pointer left by a kill is a file, which rmtree does not remove")
 def test_the_next_import_removes_everything_a_killed_one_left(tmp_path: Path) -> None:
     write(tmp_path / "L", MOVES)
     (tmp_path / "L" / ".partial-1").mkdir()
     (tmp_path / "L" / ".partial-1" / "entry.npy").write_bytes(b"half")
     (tmp_path / "L" / ".partial-1-CURRENT").write_bytes(b"half")
     made = write(tmp_path / "L", MOVES[:2], replace=True)
-    assert sorted(p.name for p in (tmp_path / "L").iterdir()) == sorted(["CURRENT", made.sha256()[:16]])
+    assert sorted(p.name for p in (tmp_path / "L").iterdir()) == sorted([".lock", "CURRENT", made.sha256()[:16]])
 
 
 def test_a_failed_write_leaves_the_old_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +180,44 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     assert write(tmp_path / "three", MOVES[:3]).sha256() != one.sha256()
 
 
+def test_the_same_content_again_is_left_as_it_is_and_damage_is_mended(tmp_path: Path) -> None:
+    name = write(tmp_path / "L", MOVES).sha256()[:16]
+    file = tmp_path / "L" / name / "move_amount.npy"
+    before = file.stat()
+    write(tmp_path / "L", MOVES, replace=True)
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    assert Ledger.open(tmp_path / "L").verify() == ["move_amount"]
+    write(tmp_path / "L", MOVES, replace=True)
+    assert Ledger.open(tmp_path / "L").verify() == []
+    assert {p.name for p in (tmp_path / "L").iterdir()} == {".lock", "CURRENT", f"{name}-2"}
+
+
+def test_one_import_at_a_time(tmp_path: Path) -> None:
+    write(tmp_path / "L", MOVES)
+    before = hashes(tmp_path / "L")
+    with (tmp_path / "L" / ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(LedgerError, match="another import is writing"):
+            write(tmp_path / "L", MOVES[:2], replace=True)
+    assert hashes(tmp_path / "L") == before
+    write(tmp_path / "L", MOVES[:2], replace=True)
+
+
+def test_a_place_that_cannot_be_written_is_a_fault_of_the_ledger(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for place in (Path("/proc/nope/L"), tmp_path / "file" / "L"):
+        with pytest.raises(LedgerError, match="cannot be written"):
+            write(place, MOVES)
+
+
+def test_a_first_import_killed_before_it_was_in_force_is_not_in_the_way(tmp_path: Path) -> None:
+    write(tmp_path / "L", MOVES)
+    (tmp_path / "L" / "CURRENT").unlink()
+    made = write(tmp_path / "L", MOVES[:2])
+    assert sorted(p.name for p in (tmp_path / "L").iterdir()) == sorted([".lock", "CURRENT", made.sha256()[:16]])
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_what_is_no_ledger_is_not_replaced(tmp_path: Path, *, replace: bool) -> None:
     (tmp_path / "papers").mkdir()
@@ -190,9 +230,6 @@ def test_what_is_no_ledger_is_not_replaced(tmp_path: Path, *, replace: bool) -> 
     assert hashes(tmp_path) == before
 
 
-@pytest.mark.xfail(
-    reason="any folder with a file CURRENT counts as a ledger (LevelDB has one): its folders are deleted"
-)
 def test_a_database_of_another_program_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "chaindata" / "ancient").mkdir(parents=True)
     (tmp_path / "chaindata" / "CURRENT").write_text("MANIFEST-000007\n")
@@ -201,6 +238,58 @@ def test_a_database_of_another_program_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(LedgerError):
         write(tmp_path / "chaindata", MOVES, replace=True)
     assert hashes(tmp_path) == before
+
+
+@pytest.mark.parametrize("named", ["0123456789abcdef", "../other", "0123456789abcdef-x"])
+def test_a_pointer_to_no_content_makes_no_ledger(tmp_path: Path, named: str) -> None:
+    (tmp_path / "L" / "0123456789abcdef").mkdir(parents=True)
+    (tmp_path / "L" / "CURRENT").write_text(named)
+    (tmp_path / "L" / "0123456789abcdef" / "data").write_text("mine")
+    before = hashes(tmp_path)
+    with pytest.raises(LedgerError, match="other files"):
+        write(tmp_path / "L", MOVES, replace=True)
+    assert hashes(tmp_path) == before
+
+
+def test_columns_are_read_only_even_if_empty_and_those_of_the_schema(tmp_path: Path) -> None:
+    write(tmp_path / "L", MOVES[1:2])
+    write(tmp_path / "none", [])
+    for name in ("L", "none"):
+        ledger = Ledger.open(tmp_path / name)
+        assert sorted(COLUMNS) == sorted(c.name for c in ledger.manifest.columns if c.dtype != "jsonl")
+        assert not any(getattr(ledger, column).flags.writeable for column in COLUMNS)
+    assert Ledger.open(tmp_path / "none").moves == 0
+
+
+def test_block_rewards_stand_after_the_ranked_transactions(tmp_path: Path) -> None:
+    world = economy(2_000, dyed_moves=100)
+    sent, tokens, traces = export(world.moves, tmp_path)
+    moves = import_etl(transactions=[sent], token_transfers=[tokens], traces=[traces])
+    store(moves, tmp_path / "L", chain="t", files=[sent, tokens, traces], native=ETHER, covers=None, complete=True)
+    ledger = Ledger.open(tmp_path / "L")
+    rank = ledger.tx_index[ledger.move_tx]
+    native = np.array([ledger.move_asset(m) == 0 for m in range(ledger.moves)])
+    reward = (ledger.move_kind == MoveKind.ISSUE) & native
+    assert reward.any()
+    assert (rank[reward] == AFTER_TRANSACTIONS).all()
+    assert (rank[~reward] < AFTER_TRANSACTIONS).all()
+    assert ledger.moves == len(world.moves)
+    blocks = ledger.tx_block.tolist()
+    assert set(ledger.tx_block[ledger.move_tx[reward]].tolist()) & set(
+        ledger.tx_block[ledger.move_tx[~reward]].tolist()
+    )
+    assert blocks == sorted(blocks)
+    assert ledger.verify() == []
+
+
+def test_covered_addresses_that_are_not_there_are_counted(tmp_path: Path) -> None:
+    made = write(tmp_path / "L", MOVES, covers=[address("a"), address("zz"), address("zz").upper().replace("0X", "0x")])
+    assert made.counts["covered_addresses_not_seen"] == 1
+    (tmp_path / "who.csv").write_text(f"address,full_history_in_ledger\n{address('a')},1\n{address('b')},0\n")
+    covers = read_coverage(tmp_path / "who.csv")
+    assert ([text for _, text in covers.lines], covers.left_out) == ([address("a")], 1)
+    with pytest.raises(InputError, match="none of its addresses"):
+        write(tmp_path / "other", MOVES, covers=[address("zz")])
 
 
 def test_damage_is_found_by_verify(tmp_path: Path) -> None:

@@ -215,6 +215,17 @@ def test_fees_have_all_their_parts(tmp_path: Path) -> None:
     assert [m[6] for m in plain(result)] == [60 + 200 + 1000]
 
 
+def test_receipts_without_a_transaction_are_counted(tmp_path: Path) -> None:
+    listed = write(tmp_path / "t.csv", TX, f"{H1},9,0,{A},{B},1,5,77")
+    result = import_etl(
+        transactions=listed, receipts=write(tmp_path / "r.csv", "transaction_hash,gas_used", f"{H2},10")
+    )
+    assert result.counts["receipts_unmatched"] == result.counts["fee_unknown"] == 1
+    assert any("1 receipts are of transactions that no" in note for note in result.notes)
+    assert any("no receipt for them" in note for note in result.notes)
+    assert any("(no receipts)" in note for note in import_etl(transactions=listed).notes)
+
+
 def test_token_issue_burn_collectible_and_names(tmp_path: Path) -> None:
     header = "token_address,from_address,to_address,value,transaction_hash,log_index,block_number"
     upper = C.replace("3", "c").upper().replace("0X", "0x")

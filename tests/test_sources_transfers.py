@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dyepack.errors import InputError
+from dyepack.ledger.builder import build
 from dyepack.ledger.schema import MoveKind, RawMoves, to_int
 from dyepack.money import Asset, parse_units
 from dyepack.sources.transfers import import_transfers
@@ -161,6 +162,23 @@ def test_bad_rows_name_line_and_column(tmp_path: Path, row: str, field: str) -> 
     with pytest.raises(InputError) as caught:
         read(tmp_path, f"1,1,{H},{A},{B},1", row)
     assert (caught.value.line, caught.value.field) == (3, field)
+
+
+def test_newest_first_gives_the_ledger_of_oldest_first(tmp_path: Path) -> None:
+    rows = [f"{second},0x{second % 7:x}{second:063x},{A},{B},{second}" for second in range(1, 50)]
+    header = "time,tx,from,to,amount"
+    oldest, newest = (build(read(tmp_path, *r, header=header).moves) for r in (rows, rows[::-1]))
+    assert oldest.columns["tx_time"].tolist() == list(range(1, 50))
+    for name, values in oldest.columns.items():
+        assert values.tolist() == newest.columns[name].tolist(), name
+    assert oldest.notes == newest.notes
+    assert "order of their times" in oldest.notes[0]
+
+
+def test_equal_times_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = [f"5,0x{name * 64},{A},{B},1,{kind}" for name, kind in (("c", "token"), ("a", "value"), ("b", "internal"))]
+    built = build(read(tmp_path, *rows, header="time,tx,from,to,amount,kind").moves)
+    assert [row[0] for row in built.columns["tx_id"].tolist()] == [0xCC, 0xAA, 0xBB]
 
 
 def test_missing_columns_are_listed(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 Invariant: every raw move is in the columns exactly once, or is counted as a duplicate of one that is, or stops
 the import with an error that names both rows. Nothing is decided by content: identity is (transaction, kind,
-trace or log index).
+trace or log index). A transaction hash stands at one place; only references of books may come again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dyepack.errors import InputError
 from dyepack.ledger.index import index_moves
-from dyepack.ledger.schema import I64, MAX_MOVES, NOWHERE, U8, U32, U64, MoveKind, RawMoves
+from dyepack.ledger.schema import AFTER_TRANSACTIONS, I64, MAX_MOVES, NOWHERE, U8, U32, U64, MoveKind, RawMoves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,8 @@ class Built:
     notes: list[str]
 
 
-def build(batches: list[RawMoves], native: str = "native") -> Built:
-    """Order and intern the moves of all sources together."""
+def build(batches: list[RawMoves], native: str = "native", *, hashes: bool = True) -> Built:
+    """Order and intern the moves of all sources together; `hashes`: a transaction id stands at one place only."""
     notes: list[str] = []
     addresses, maps = _intern_addresses(batches)
     assets = _intern_assets(batches, native)
@@ -57,6 +57,7 @@ def build(batches: list[RawMoves], native: str = "native") -> Built:
     columns["address_id"] = addresses
     columns["address_find_key"], columns["address_find_row"] = find_table(addresses)
     columns["tx_find_key"], columns["tx_find_row"] = find_table(txs)
+    _check_places(moves, columns, notes, hashes=hashes)
     _add_index(columns)
     counts = {"moves": len(moves.block), "transactions": len(txs), "addresses": len(addresses)}
     counts |= {"holdings": len(columns["holding_key"]), "duplicate_moves": duplicates, "duplicate_rows": rows}
@@ -167,11 +168,12 @@ def _join(batches: list[RawMoves], maps: list[I64], rank: dict[str, int]) -> _Jo
 
 
 def _place_unindexed(moves: _Joined, notes: list[str]) -> None:
-    """Give transactions whose rank in the block nobody told the order of their first log or row."""
+    """Rank the transactions whose rank nobody told by their times, then by their first log, then by row."""
     missing = moves.tx_index < 0
     if not missing.any():
         return
-    mixed = np.intersect1d(moves.block[missing], moves.block[~missing])
+    ranked = ~missing & (moves.tx_index != AFTER_TRANSACTIONS)
+    mixed = np.intersect1d(moves.block[missing], moves.block[ranked])
     if len(mixed):
         i = int(np.flatnonzero(missing & (moves.block == mixed[0]))[0])
         raise InputError(
@@ -182,14 +184,24 @@ def _place_unindexed(moves: _Joined, notes: list[str]) -> None:
         )
     at = np.flatnonzero(missing)
     _, tx = unique_rows(np.concatenate([moves.block[at, None].astype(">i8").view(np.uint8), moves.tx_id[at]], axis=1))
-    order = np.lexsort((np.arange(len(at)), moves.index[at], moves.kind[at], moves.block[at]))
+    time = _usable_times(moves.block[at], tx, moves.time[at])
+    order = np.lexsort((np.arange(len(at)), moves.index[at], time, moves.block[at]))
     first = np.full(int(tx.max()) + 1, len(at), np.int64)
     np.minimum.at(first, tx[order], np.arange(len(at)))
     moves.tx_index[at] = first[tx]
     _rank_in_block(moves, at)
     notes.append(
-        "transaction order inside blocks is derived from the order of logs or rows: the import does not say it"
+        "the import does not say the order of transactions inside blocks: they are in the order of their times, and "
+        "where those are equal or unknown in the order of logs or rows"
     )
+
+
+def _usable_times(block: I64, tx: I64, time: I64) -> I64:
+    """The time of each move's transaction; 0 in blocks that have a transaction without one."""
+    latest = np.full(int(tx.max()) + 1, -1, np.int64)
+    np.maximum.at(latest, tx, time)
+    of_move = latest[tx]
+    return np.where(np.isin(block, block[of_move < 0]), 0, of_move)
 
 
 def _rank_in_block(moves: _Joined, at: npt.NDArray[np.intp]) -> None:
@@ -224,20 +236,49 @@ def _drop_duplicates(moves: _Joined) -> npt.NDArray[np.bool_]:
     clash = _same(place) & ~_same([words])
     if clash.any():
         i = int(np.flatnonzero(clash)[0])
-        _conflict(moves, i, "two transactions claim one place in their block")
+        _conflict(moves, i, i + 1, "two transactions claim one place in their block")
     identity = _same([*place, words, moves.kind, moves.index])
     content = _same([moves.sender, moves.receiver, moves.asset, moves.amount])
     if (identity & ~content).any():
         i = int(np.flatnonzero(identity & ~content)[0])
-        _conflict(moves, i, "one transaction, kind and index stands for two different moves")
+        _conflict(moves, i, i + 1, "one transaction, kind and index stands for two different moves")
     return np.concatenate([[True], ~identity])[: len(moves.block)]
 
 
-def _conflict(moves: _Joined, i: int, what: str) -> None:
+def _check_places(moves: _Joined, columns: Columns, notes: list[str], *, hashes: bool) -> None:
+    """InputError about a transaction hash at two places; a note about such references."""
+    one, other = _come_again(columns)
+    if not len(one):
+        return
+    if not hashes:
+        notes.append(
+            f"{len(other)} times a reference comes again in another block or on another day: it is a transaction of "
+            "its own there, and look-up finds the first"
+        )
+        return
+    first, second = (int(np.searchsorted(columns["move_tx"], tx)) for tx in (one[0], other[0]))
+    blocks = f"block {int(moves.block[first])} and block {int(moves.block[second])}"
+    _conflict(moves, first, second, f"one transaction hash stands at two places, in {blocks}")
+
+
+def _come_again(columns: Columns) -> tuple[U32, U32]:
+    """Transactions that have the id of an earlier one: the earlier and the later ones; blocks' own moves are none."""
+    key, ids = columns["tx_find_key"], columns["tx_id"]
+    same = key[1:] == key[:-1]
+    alike = np.append(same, False) | np.append(False, same) if len(key) else np.zeros(0, bool)
+    rows = np.sort(columns["tx_find_row"][alike])
+    rows = rows[ids[rows].any(axis=1) & (columns["tx_index"][rows] != AFTER_TRANSACTIONS)]
+    _, number = unique_rows(ids[rows])
+    order = np.argsort(number, kind="stable")
+    again = np.flatnonzero(np.diff(number[order]) == 0)
+    return rows[order[again]], rows[order[again + 1]]
+
+
+def _conflict(moves: _Joined, one: int, other: int, what: str) -> None:
     raise InputError(
-        moves.sources[int(moves.batch[i + 1])],
-        f"{what}; the other is {moves.place(i)}",
-        line=int(moves.row[i + 1]),
+        moves.sources[int(moves.batch[other])],
+        f"{what}; the other is {moves.place(one)}",
+        line=int(moves.row[other]),
         remedy="find out which of the two rows is right and remove the other",
     )
 

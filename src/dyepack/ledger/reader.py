@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +16,17 @@ import numpy.typing as npt
 
 from dyepack.errors import LedgerError
 from dyepack.ledger.manifest import Manifest
-from dyepack.ledger.schema import I64, MARK_EVERY, NOWHERE, U8, U32, U64
+from dyepack.ledger.schema import COLUMNS, I64, MARK_EVERY, NOWHERE, U8, U32, U64
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dyepack.ledger.manifest import Column
     from dyepack.money import Asset
 
 _HASHED = 1 << 24
+_TIMES = 1 << 16
+"""How many times are kept as text."""
 
 
 class Ledger:
@@ -68,10 +71,12 @@ class Ledger:
         except (OSError, UnicodeDecodeError) as fault:
             raise LedgerError(f"{path} is not a ledger", remedy="make one with `dyepack import`") from fault
         manifest = Manifest.from_bytes(raw, str(path))
-        columns = {}
-        for c in manifest.columns:
-            if c.dtype != "jsonl":
-                columns[c.name] = _map(folder / f"{c.name}.npy", c.dtype, c.shape, path)
+        said = {c.name: c for c in manifest.columns}
+        if lacking := [name for name in COLUMNS if name not in said]:
+            raise LedgerError(
+                f"the manifest of ledger {path} is damaged (no column {lacking[0]})", remedy="import the ledger again"
+            )
+        columns = {n: _map(folder / f"{n}.npy", said[n].dtype, said[n].shape, path) for n in COLUMNS}
         return cls(folder, manifest, hashlib.sha256(raw).hexdigest(), columns)
 
     @property
@@ -148,10 +153,7 @@ class Ledger:
 
     def move_time(self, move: int) -> str:
         """The UTC time of a move (ISO 8601), "" where the source did not say."""
-        seconds = int(self.tx_time[self.move_tx[move]])
-        if seconds < 0:
-            return ""
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _time_text(int(self.tx_time[self.move_tx[move]]))
 
     def entries(self, holding: int) -> U32:
         """The entries of a holding: move << 1 | direction (0 out, 1 in), in chain order."""
@@ -188,20 +190,13 @@ class Ledger:
         return [json.loads(line) for line in text.splitlines()]
 
     def verify(self) -> list[str]:
-        """Names of columns whose content no longer has the hash in the manifest (reads everything)."""
-        wrong = []
-        for c in self.manifest.columns:
-            file = self.folder / ("oversize.jsonl" if c.dtype == "jsonl" else f"{c.name}.npy")
-            digest = hashlib.sha256()
-            if c.dtype == "jsonl":
-                digest.update(file.read_bytes())
-            else:
-                flat = np.load(file, mmap_mode="r").reshape(-1).view(np.uint8)
-                for at in range(0, len(flat), _HASHED):
-                    digest.update(flat[at : at + _HASHED].tobytes())
-            if digest.hexdigest() != c.sha256:
-                wrong.append(c.name)
-        return wrong
+        """Names of columns that are gone or no longer have the hash in the manifest (reads everything).
+
+        "manifest" is among them if it no longer has the hash that its folder is named after.
+        """
+        wrong = [c.name for c in self.manifest.columns if _column_hash(self.folder, c) != c.sha256]
+        named = self.folder.name.partition("-")[0]
+        return wrong if self.sha256.startswith(named) else ["manifest", *wrong]
 
     @staticmethod
     def _encode(text: str, form: str, width: int) -> bytes | None:
@@ -222,6 +217,29 @@ class Ledger:
         return "0x" + raw.hex() if form == "hex" else raw.rstrip(b"\0").decode("utf-8", "replace")
 
 
+def _column_hash(folder: Path, column: Column) -> str | None:
+    """The SHA-256 of what a column's file holds now, None if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        if column.dtype == "jsonl":
+            return hashlib.sha256((folder / f"{column.name}.jsonl").read_bytes()).hexdigest()
+        flat = np.load(
+            folder / f"{column.name}.npy", mmap_mode="r" if np.prod(column.shape) else None, allow_pickle=False
+        )
+    except (OSError, ValueError, EOFError):
+        return None
+    flat = flat.reshape(-1).view(np.uint8)
+    for at in range(0, len(flat), _HASHED):
+        digest.update(flat[at : at + _HASHED].tobytes())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=_TIMES)
+def _time_text(seconds: int) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC, "" for -1."""
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}Z" if seconds >= 0 else ""
+
+
 def _map(file: Path, dtype: str, shape: list[int], ledger: Path) -> npt.NDArray[np.generic]:
     damaged = LedgerError(
         f"column {file.name} of ledger {ledger} is missing or damaged", remedy="import the ledger again"
@@ -232,7 +250,9 @@ def _map(file: Path, dtype: str, shape: list[int], ledger: Path) -> npt.NDArray[
         raise damaged from fault
     if column.dtype.str != dtype or list(column.shape) != shape:
         raise damaged
-    return np.asarray(column)
+    column = np.asarray(column)
+    column.flags.writeable = False  # as mapped ones are: Numba compiles a kernel for each kind of array
+    return column
 
 
 def _find(raw: bytes, rows: U8, key: U64, row: U32) -> int | None:

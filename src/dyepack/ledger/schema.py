@@ -10,18 +10,22 @@ move_kind         u8          moves     MoveKind
 move_index        u32         moves     trace or log index within the block or transaction
 move_tx           u32         moves     transaction
 tx_block          u32         txs       block number (or booking day for books)
-tx_index          u32         txs       rank in the block
+tx_index          u32         txs       rank in the block; AFTER_TRANSACTIONS for what the block itself pays
 tx_time           i64         txs       seconds since 1970, UTC
 tx_id             bytes       txs       transaction hash (32 bytes) or reference text
 address_id        bytes       addresses address (20 bytes) or account text
 holding_key       u64         holdings  asset << 32 | address, ascending: a holding's id is its rank
 holding_state     u8          holdings  what is known of its history: index into the manifest's list of reasons
+holding_wide      u8          holdings  1 where the balance passes 128 bits: its marks are not used
 entry_offset      u64         holdings+1  where a holding's entries begin
 entry             u32         entries   move << 1 | direction (0 out, 1 in), in chain order within a holding
 balance_mark      u64 x 2     entries/64  balance of the owner of entry 64 k just before that entry
 gap_move          u32         gaps      moves that send more than the sender is known to have
 gap_amount        u64 x 2     gaps      how much more: the sender's unexplained inflow
-tx_find, address_find           sorted first eight bytes and their rows, for look-up
+tx_find_key       u64         txs       first eight bytes of the ids, sorted, for look-up
+tx_find_row       u32         txs       the rows they belong to
+address_find_key  u64         addresses the same for addresses
+address_find_row  u32         addresses
 """
 
 from __future__ import annotations
@@ -45,6 +49,17 @@ MARK_EVERY = 64
 
 MAX_MOVES = 1 << 31
 
+AFTER_TRANSACTIONS = 0xFFFFFFFF
+"""The rank of moves that belong to a block and to none of its transactions (block rewards): after them all."""
+
+COLUMNS = (
+    *("move_from", "move_to", "move_amount", "move_kind", "move_index", "move_tx"),
+    *("tx_block", "tx_index", "tx_time", "tx_id", "address_id"),
+    *("holding_key", "holding_state", "holding_wide", "entry_offset", "entry", "balance_mark"),
+    *("gap_move", "gap_amount", "tx_find_key", "tx_find_row", "address_find_key", "address_find_row"),
+)
+"""Every column of the list above: a ledger that lacks one is damaged."""
+
 
 class MoveKind(IntEnum):
     """What carried the units; also the order of kinds inside one transaction.
@@ -67,7 +82,8 @@ class RawMoves:
 
     tx_id        (n, w) u8   transaction hash or padded text
     block        (n,)  i64   block number
-    tx_index     (n,)  i64   rank in the block; -1 where the source does not say
+    tx_index     (n,)  i64   rank in the block; -1 where the source does not say; AFTER_TRANSACTIONS for what
+                             the block itself pays
     time         (n,)  i64   seconds UTC; -1 where the source does not say
     kind         (n,)  u8    MoveKind
     index        (n,)  i64   trace or log index: with tx_id and kind, the identity of the move

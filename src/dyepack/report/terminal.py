@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dyepack.ledger.schema import AFTER_TRANSACTIONS
 from dyepack.report.words import Names, counted, labelled, stop_words, utc
 from dyepack.sinks import for_terminal, visible
 from dyepack.tracing.path import EXACT
@@ -224,7 +225,9 @@ def ledger_lines(ledger: Ledger, *, checked: bool) -> Group:
     rows = [("chain", about.chain), ("sha256", ledger.sha256 + (" (all columns checked)" if checked else ""))]
     for end, where in (("first", about.first), ("last", about.last)):
         when = datetime.fromtimestamp(where["time"], UTC).isoformat() if where.get("time", -1) >= 0 else "time unknown"
-        rows.append((f"{end} position", f"block {where.get('block')}, transaction {where.get('tx_index')}, {when}"))
+        rank = where.get("tx_index")
+        place = "after its transactions" if rank == AFTER_TRANSACTIONS else f"transaction {rank}"
+        rows.append((f"{end} position", f"block {where.get('block')}, {place}, {when}"))
     rows += [(name.replace("_", " "), f"{number:,}") for name, number in about.counts.items() if number]
     rows += [(f"holdings, {state.split(':')[0]}", f"{number:,} ({state.split(':', 1)[1].strip()})")
              for state, number in about.completeness.items() if number]  # fmt: skip

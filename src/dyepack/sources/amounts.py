@@ -21,6 +21,7 @@ from dyepack.sources.table import concat
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from dyepack.errors import InputError
     from dyepack.ledger.schema import I64, U64
     from dyepack.sources.table import Column
 
@@ -156,7 +157,7 @@ def _is_amount(text: str, decimals: int) -> bool:
         return False
 
 
-def _refusal(column: Column, decimals: int) -> Exception:
+def _refusal(column: Column, decimals: int) -> InputError:
     form = f"decimal digits with at most {decimals} after the point" if decimals else "decimal digits only"
     return column.refuse(
         lambda value: value is None or value == "" or _is_amount(_plain(value), decimals),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dyepack.sources.table import Column
 
 MAX_U32 = (1 << 32) - 1
+MAX_GAS = (1 << 63) - 1
+"""The largest gas, or price of gas, that is read."""
 MAX_TIME = 253_402_300_799
 """The last second of the year 9999: a larger number is not in seconds."""
 

@@ -62,7 +62,7 @@ def import_etl(
     for path in token_transfers:
         _add_token_transfers(read_table(path, TOKEN_TRANSFERS), known, result)
     _name_assets(result, {native.key: native, **read_tokens(tokens, result)})
-    _explain(result)
+    _explain(result, why="no receipt for them" if receipts else "no receipts")
     return result
 
 
@@ -98,10 +98,9 @@ def _add_token_transfers(table: Table, known: Known, result: Import) -> None:
         index=whole_numbers(table["log_index"], what="a log index"),
         asset=asset,
     )
-    before = len(result.oversize)
     moved = rows.keep(np.ones(table.rows, np.bool_), result)
     result.count("token_moves", moved)
-    result.count("zero_value", table.rows - moved - (len(result.oversize) - before))
+    result.count("zero_value", table.rows - moved - len(rows.amounts.oversize))
     result.count("unknown_position", np.count_nonzero(position.tx_index < 0))
     result.count("unknown_time", np.count_nonzero(position.time < 0))
 
@@ -113,7 +112,8 @@ def _name_assets(result: Import, known: dict[str, Asset]) -> None:
 
 
 _NOTES = {
-    "fee_unknown": "{n} transactions have no gas used (no receipts): their fees are not in the ledger",
+    "fee_unknown": "{n} transactions have no gas used ({why}): their fees are not in the ledger",
+    "receipts_unmatched": "{n} receipts are of transactions that no transactions file holds: they are left out",
     "status_unknown": "{n} transactions do not say whether they succeeded: taken as if they did",
     "unknown_position": "{n} moves have no transaction index: the transactions file would tell",
     "unknown_time": "{n} moves have no time: the transactions file, or a column block_timestamp, would tell",
@@ -125,7 +125,7 @@ _NOTES = {
 }
 
 
-def _explain(result: Import) -> None:
+def _explain(result: Import, *, why: str) -> None:
     for name, text in _NOTES.items():
         if result.counts.get(name):
-            result.notes.append(text.format(n=result.counts[name]))
+            result.notes.append(text.format(n=result.counts[name], why=why))

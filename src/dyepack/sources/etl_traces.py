@@ -1,7 +1,7 @@
 """The traces file of ethereum-etl: internal transfers, creations, selfdestructs, rewards and genesis.
 
 Rewards, genesis and the DAO fork belong to no transaction: they get a made-up id of 24 zero bytes and the
-block number, and an index that counts them within the block.
+block number, an index that counts them within the block, and a place after its transactions.
 
 Invariant: every trace is a move, or counted as not moving value (callcode, delegatecall, staticcall),
 failed, zero, or a root trace whose transaction's own row carries the value.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dyepack.ledger.schema import MoveKind
+from dyepack.ledger.schema import AFTER_TRANSACTIONS, MoveKind
 from dyepack.sources.amounts import amounts
 from dyepack.sources.columns import choices, text_bytes, times, whole_numbers
 from dyepack.sources.etl_transactions import Known, Outcome
@@ -115,15 +115,15 @@ def read_traces(path: Path, known: Known, result: Import) -> Traces:
     (sender, receiver), addresses = encode([senders, receivers])
     no_path = concat([_is_empty(chunk) for chunk in table["trace_address"].chunks], np.zeros(0, np.bool_))
     is_root = no_path & ~of_block
-    position = known.fill(
-        ids, tx_index, times(table["block_timestamp"], optional=True) if "block_timestamp" in table else None
-    )
+    stamp = table.get("block_timestamp")
+    said = np.full(table.rows, -1, np.int64) if stamp is None else times(stamp, optional=True)
+    position = known.fill(ids, tx_index, known.block_times(block, said))
     rows = Movements(
         source=path.name,
         tx_id=ids,
         block=block,
         tx_index=position.tx_index,
-        time=known.block_times(block, position.time),
+        time=position.time,
         sender=np.where(has_sender & (kind != _ISSUE), sender, -1),
         receiver=np.where(has_receiver, receiver, -1),
         amounts=amounts(table["value"], optional=True),
@@ -167,14 +167,14 @@ def _transactions(table: Table, of_block: Mask, known: Known) -> tuple[U8, I64, 
     if of_block.any():
         ids[of_block] = 0
         ids[of_block, HASH - 8 :] = block[of_block].astype(">u8").view(np.uint8).reshape(-1, 8)
-    return ids, block, np.where(of_block, -1, tx_index)
+    return ids, block, np.where(of_block, AFTER_TRANSACTIONS, tx_index)
 
 
 def _tree(table: Table, ids: U8, block: I64, of_block: Mask, moves: Mask) -> tuple[Tree, Mask]:
     where = paths(table["trace_address"])
-    (transaction,), _ = encode([ids])
-    place = np.where(of_block, len(where.parent) + _ordinals(table), where.rank)
-    tree = Tree.of(transaction, place)
+    place = where.rank.copy()
+    place[of_block] = len(where.parent) + _ordinals(table, of_block)
+    tree = Tree.of(_codes(ids), place)
     status = table.get("status")
     unknown = np.full(table.rows, -1, np.int64)
     said = unknown if status is None else whole_numbers(status, optional=True, most=1, what="a status of 0 or 1")
@@ -199,13 +199,27 @@ def _tree(table: Table, ids: U8, block: I64, of_block: Mask, moves: Mask) -> tup
     return tree, np.where(said >= 0, said == 0, failed & ~(of_block & ~errors))
 
 
-def _ordinals(table: Table) -> I64:
-    """A number for each row that is the same for the same trace_id, or the row's own where there is none."""
+def _codes(ids: U8) -> I64:
+    """The same number for equal ids; a run of equal ids, as the traces of one transaction are, is coded once."""
+    words = np.ascontiguousarray(ids).view(np.uint64)
+    fresh = np.ones(len(ids), np.bool_)
+    fresh[1:] = (words[1:] != words[:-1]).any(axis=1)
+    (run,), _ = encode([ids[fresh]])
+    codes: I64 = run[np.cumsum(fresh) - 1]
+    return codes
+
+
+def _ordinals(table: Table, picked: Mask) -> I64:
+    """A number for each picked row that is the same for the same trace_id, or its own where one has none."""
+    import pyarrow as pa
+
     column = table.get("trace_id")
-    rows = np.arange(table.rows, dtype=np.int64)
-    if column is None or not table.rows or any(_is_empty(chunk).any() for chunk in column.chunks):
+    rows = np.arange(np.count_nonzero(picked), dtype=np.int64)
+    if column is None or not len(rows):
         return rows
-    coded = column.data.dictionary_encode().unify_dictionaries()
+    coded = column.data.filter(pa.array(picked)).dictionary_encode().unify_dictionaries()
+    if any(text in {"", b""} for text in coded.chunk(0).dictionary.to_pylist()):
+        return rows
     return concat([np.asarray(chunk.indices, dtype=np.int64) for chunk in coded.chunks], rows)
 
 
@@ -214,8 +228,25 @@ def add_traces(files: Sequence[Traces], known: Known, native: str, result: Impor
     listed = known.hash[: known.in_transactions]
     for file in files:
         file.rows.assets = [native]
-        has_row = file.is_root & (locate(file.rows.tx_id, listed) >= 0)
+        has_row = file.is_root.copy()
+        root = np.flatnonzero(has_row)
+        has_row[root] = _is_listed(file.rows, root, known, listed)
         _add_file(file, has_row, result)
+
+
+def _is_listed(rows: Movements, picked: I64, known: Known, listed: U8) -> Mask:
+    """Whether the transaction of each picked trace is among the listed: sought at its place, then by its hash."""
+    count = len(listed)
+    here = known.block[:count] << 32 | np.maximum(known.position.tx_index[:count], 0)
+    ids = rows.tx_id[picked]
+    if not count or (here[1:] < here[:-1]).any():
+        return locate(ids, listed) >= 0
+    place = rows.block[picked] << 32 | np.maximum(rows.tx_index[picked], 0)
+    at = np.minimum(np.searchsorted(here, place), count - 1)
+    there: Mask = (ids.view(np.uint64) == listed[at].view(np.uint64)).all(axis=1)
+    if not there.all():
+        there[~there] = locate(ids[~there], listed) >= 0
+    return there
 
 
 def _add_file(file: Traces, has_row: Mask, result: Import) -> None:

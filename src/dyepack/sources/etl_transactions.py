@@ -13,7 +13,7 @@ import numpy as np
 
 from dyepack.ledger.schema import MoveKind
 from dyepack.sources.amounts import add, amounts, product
-from dyepack.sources.columns import times, whole_numbers
+from dyepack.sources.columns import MAX_GAS, times, whole_numbers
 from dyepack.sources.identifiers import ADDRESS, HASH, encode, hex_ids, locate
 from dyepack.sources.moves import Movements
 from dyepack.sources.table import Layout, read_table
@@ -44,7 +44,6 @@ TRANSACTIONS = Layout(
     ("gas_price", "block_timestamp", *("receipt_" + name for name in _PAID)),
 )
 RECEIPTS = Layout("an ethereum-etl receipts export", ("transaction_hash", "gas_used"), _PAID[1:])
-MAX_GAS = (1 << 63) - 1
 
 
 @dataclass(slots=True)
@@ -277,6 +276,9 @@ def add_transactions(
 ) -> None:
     """Add the value and the fee of every transaction."""
     roots = [file.roots() for file in traced]
+    listed = np.concatenate([np.zeros((0, HASH), np.uint8), *(file.rows.tx_id for file in files)])
+    for receipt in receipts:
+        result.count("receipts_unmatched", np.count_nonzero(locate(receipt.hash, listed) < 0))
     for file in files:
         outcome = file.outcome
         for source in (*receipts, *roots):

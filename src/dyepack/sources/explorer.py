@@ -3,8 +3,8 @@
 Each row is a VALUE move (its amount is not zero and it succeeded) and a FEE move of gas price times gas
 used, which a failed transaction pays as well. A transaction that creates a contract pays that contract.
 
-Invariant: rows = value moves + oversize + zero_value + failed (by `counts`), and every fee that is not zero
-is a move.
+Invariant: rows = value moves + oversize + oversize_duplicates + zero_value + failed (by `counts`), and every fee
+that is not zero is a move.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from dyepack.ledger.schema import MoveKind
 from dyepack.sources.amounts import amounts, product
-from dyepack.sources.columns import times, whole_numbers
+from dyepack.sources.columns import MAX_GAS, times, whole_numbers
 from dyepack.sources.identifiers import ADDRESS, HASH, encode, hex_ids
 from dyepack.sources.moves import Movements
 from dyepack.sources.result import ETHER, Import
@@ -48,7 +48,6 @@ LAYOUT = Layout(
     ),
     ("nonce", "method_id", "function_name"),
 )
-MAX_GAS = (1 << 63) - 1
 NO_INTERNALS = (
     "an explorer export of transactions has no internal transfers and no tokens: what moved that way is not in the "
     "ledger, and an address paid that way seems to send more than it has"

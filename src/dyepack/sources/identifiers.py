@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from dyepack.errors import InputError
     from dyepack.ledger.schema import I64, U8
     from dyepack.sources.table import Column
 
@@ -108,7 +109,7 @@ def _pair(two: bytes) -> int:
     return int(np.frombuffer(two, np.uint16)[0])
 
 
-def _bad_hex(column: Column, width: int, *, optional: bool, foreign: bool = False) -> Exception:
+def _bad_hex(column: Column, width: int, *, optional: bool, foreign: bool = False) -> InputError:
     """The error about the first malformed value; with `foreign`, text that does not begin with 0x is none."""
     form = re.compile(rf"0x[0-9a-fA-F]{{{2 * width}}}", re.ASCII)
 

@@ -46,9 +46,7 @@ class Movements:
 
     def keep(self, mask: npt.NDArray[np.bool_], into: Import) -> int:
         """Add the rows of `mask` that carry value to `into`; returns how many moves those are."""
-        oversize = [row for row in sorted(self.amounts.oversize) if mask[row]]
-        into.oversize.extend(self._oversize(row) for row in oversize)
-        into.count("oversize", len(oversize))
+        into.add_oversize(self._oversize(row) for row in sorted(self.amounts.oversize) if mask[row])
         moves = choose(self, self.amounts.words, mask & self.amounts.moving())
         into.add(moves)
         return len(moves)

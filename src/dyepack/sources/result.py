@@ -6,12 +6,14 @@ out unsaid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from dyepack.money import Asset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
     from dyepack.ledger.schema import OversizeMove, RawMoves
@@ -45,6 +47,18 @@ class Import:
         """Add to a count; zero leaves no trace."""
         if number:
             self.counts[name] = self.counts.get(name, 0) + int(number)
+
+    def add_oversize(self, found: Iterable[OversizeMove]) -> None:
+        """Keep oversize moves, each once however many rows tell of it."""
+        kept = {(m.tx_id, m.kind, m.index): m for m in self.oversize}
+        for move in found:
+            first = kept.get((move.tx_id, move.kind, move.index))
+            if first is not None and replace(move, source=first.source, row=first.row) == first:
+                self.count("oversize_duplicates", 1)
+                continue
+            kept.setdefault((move.tx_id, move.kind, move.index), move)
+            self.oversize.append(move)
+            self.count("oversize", 1)
 
     def add(self, moves: RawMoves) -> None:
         """Keep a batch of moves, unless it is empty."""

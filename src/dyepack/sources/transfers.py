@@ -14,7 +14,7 @@ kind     no      value, token, internal, fee or issue; without it, value
 Without an index a row is known by its content only: rows that are equal in every column of the file are one
 transfer, the copies are dropped and counted, and the index is the row's ordinal within its transaction.
 
-Invariant: rows = moves + oversize + zero_value + exact_duplicates (by `counts`).
+Invariant: rows = moves + oversize + oversize_duplicates + zero_value + exact_duplicates (by `counts`).
 """
 
 from __future__ import annotations
