@@ -209,7 +209,7 @@ BAD = [
     words("json and csv", "--json --csv", "exclude"),
     words("hops negative", "--hops -1", "--hops"),
     words("option unknown", "--colour red", "--colour"),
-    words("page in no folder", "--html no/x.html", "no/x.html", code=1, fault="FileNotFoundError escapes"),
+    words("page in no folder", "--html no/x.html", "no/x.html", code=1),
     words("follow and stop at once", f"--stop {B}=x --follow {B}=y", B),
     Bad("case folder exists", (*GOOD[:-1], "K"), ("K already exists", "--replace")),
     Bad("other folder is no case", (*GOOD[:-1], "L", "--replace"), ("L is not a case",)),

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Exit codes: 0 done; 1 failure (a file, ledger or case is wrong); 2 the words of the command are wrong; "
-    "4 the answer is incomplete (dyed units end in a gap of the data); 130 interrupted. "
-    "3 (a hit) and 5 (a list too old) are kept for screening. NO_COLOR is honoured."
+    "3 a hit (kept for screening); 4 the answer is incomplete (dyed units end in a gap of the data); "
+    "5 a list is too old (kept for screening); 130 interrupted. NO_COLOR is honoured."
 )
 
 app = typer.Typer(

@@ -36,6 +36,8 @@ def statement(
     from dyepack.case.folder import Case
 
     show.one_form(json=json, csv=csv)
+    show.check_file(html)
+    show.check_file(out)
     opened = Case(case)
     if html is not None:
         from dyepack.report.page import render

@@ -98,6 +98,14 @@ def one_form(*, json: bool, csv: bool) -> None:
         raise UsageError("--json and --csv exclude each other", remedy="choose one")
 
 
+def check_file(file: Path | None) -> None:
+    """InputError if a file to be written has no folder to be in, or is a folder; called before anything is done."""
+    from dyepack.errors import InputError
+
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        raise InputError(file, "cannot be written (no such folder, or it is one)", remedy="choose another place")
+
+
 def statement(statement: Statement, *, json: bool, csv: bool, every: bool, file: Path | None = None) -> int:
     """Show a statement in the form asked for; the exit code says whether it is complete."""
     from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK

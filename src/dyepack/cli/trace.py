@@ -59,6 +59,7 @@ def trace(
     from dyepack.ledger.reader import Ledger
 
     show.one_form(json=json, csv=csv)
+    show.check_file(html)
     if out is not None:
         check_place(out, replace=replace)
     thefts = _thefts(theft or [], tx or [], asset, ledger, both=backward)
