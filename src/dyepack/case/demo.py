@@ -18,6 +18,7 @@ from dyepack.sources.store import store_built
 from dyepack.synthetic.story import Incident, tell
 from dyepack.tags.builtin import builtin_tags
 from dyepack.tags.model import TagSet
+from dyepack.tags.write import write_csv
 from dyepack.tracing.resolve import Parameters
 from dyepack.tracing.theft import parse_theft
 
@@ -47,6 +48,7 @@ def run_demo(
     tags = TagSet()
     tags.add(incident.tags)
     tags.add(builtin_tags())
+    write_csv(folder / "tags.csv", tags.tags)
     made = trace(
         Ledger.open(folder / "ledger"), [parse_theft(raw, "theft.toml")], tags, Parameters(), progress=progress
     )
@@ -63,7 +65,9 @@ def _check_place(folder: Path) -> None:
         made = Case(folder / "case").about["thefts"][0]["id"] == THEFT_ID
     except (DyepackError, KeyError, IndexError):
         made = False
-    if not made or any(p.name not in {"ledger", "case", "theft.toml", "statement.html"} for p in folder.iterdir()):
+    if not made or any(
+        p.name not in {"ledger", "case", "theft.toml", "tags.csv", "statement.html"} for p in folder.iterdir()
+    ):
         raise CaseError(f"{folder} holds other files than a demo's", remedy="choose another --out")
 
 

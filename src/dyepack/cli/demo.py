@@ -30,4 +30,5 @@ def demo(
     show.note(f"ledger, theft and case are in {out}; took {clock():.1f} s")
     if not json:
         show.out(f"\nThe page with the flow drawn: {page.resolve()}\n", None)
+        show.out(f"Next: dyepack path {out / 'case'} mixer; dyepack rerun {out / 'case'} -l {out / 'ledger'}\n", None)
     return 0 if code == 4 else code

@@ -105,7 +105,10 @@ def transfers(
                                                           "index or kind; several times.")] = None,
     covers: Covers = None, replace: Replace = False, json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Any list of transfers: columns time, block, tx, from, to, asset, amount, index, kind.
+    """Any list of transfers: columns time, tx, from, to, amount; there may be block, asset, index, kind.
+
+    Times are seconds or 2023-01-13 20:34:11 (UTC); without a block column the day stands for it. Amounts with a point
+    need --decimals. Where --covers does not say whose whole history this is, places that never send are gaps.
 
     Without an index column, rows that are equal in every column are one transfer listed twice (dropped and counted).
     """

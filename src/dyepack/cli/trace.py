@@ -20,15 +20,15 @@ Texts = list[str] | None
 
 def trace(
     ledger: Annotated[Path, typer.Option("--ledger", "-l", help="Folder of the ledger.")],
-    theft: Annotated[list[Path] | None, typer.Option(help="Theft file (TOML; form below); several times.")] = None,
+    theft: Annotated[list[Path] | None, typer.Option(help="Theft file (docs/theft-files.md); may be repeated.")] = None,
     tx: Annotated[Texts, typer.Option(help="Instead of a file: a transaction by which the money left.")] = None,
-    asset: Annotated[str, typer.Option(help="With --tx: the asset that left.")] = "native",
+    asset: Annotated[str, typer.Option(help="With --tx: the asset (default: the ledger's first).")] = "",
     tags: Annotated[list[Path] | None, typer.Option(help="Tags (CSV, label JSON, list); several times.")] = None,
     tag_list: Annotated[Texts, typer.Option(help="KIND=FILE: a list of addresses of one kind, as sanctioned=x.txt.")]
         = None,
-    rule: Annotated[str, typer.Option(help="Headline rule, recorded before the run: see `dyepack rules`.")] = "fifo",
+    rule: Annotated[str, typer.Option(help="Headline rule; backward fifo, lifo-a or lifo-b.")] = "fifo",
     cut_off: Annotated[Texts, typer.Option(help="ASSET=AMOUNT: do not follow a move with less dye.")] = None,
-    hops: Annotated[int, typer.Option(help="Do not follow further than this many moves (0: no limit).", min=0)] = 0,
+    hops: Annotated[int, typer.Option(help="Most moves from the theft, by the shortest way (0: no limit).", min=0)] = 0,
     until: Annotated[str, typer.Option(help="Last time to follow, as 2023-01-01 or 2023-01-01T12:00:00Z.")] = "",
     hub: Annotated[int, typer.Option(help="Do not follow through an address with more counterparties (0: no limit).",
                                      min=0)] = 3000,
@@ -98,8 +98,10 @@ def _thefts(files: list[Path], txs: list[str], asset: str, ledger: Path, *, both
         return thefts
     import json
 
-    chain = Ledger.open(ledger).chain
-    lines = ['id = "command-line"', f"chain = {json.dumps(chain)}", "[[leg]]", f"asset = {json.dumps(asset)}"]
+    opened = Ledger.open(ledger)
+    chain, asset = opened.chain, asset or opened.assets[0].key
+    lines = ['id = "command-line"', f"title = {json.dumps('Transaction ' + ', '.join(txs))}"]
+    lines += [f"chain = {json.dumps(chain)}", "[[leg]]", f"name = {json.dumps(asset)}", f"asset = {json.dumps(asset)}"]
     for text in txs:
         lines += ["[[leg.move]]", f"tx = {json.dumps(text)}"]
     return [*thefts, parse_theft(("\n".join(lines) + "\n").encode(), "--tx")]

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dyepack.ledger.schema import AFTER_TRANSACTIONS
-from dyepack.report.words import Names, counted, labelled, stop_words, utc
+from dyepack.report.words import Names, counted, joined, labelled, stop_words, utc
 from dyepack.sinks import for_terminal, visible
 from dyepack.tracing.path import EXACT
 from dyepack.tracing.rules import EXAMPLE, RULES, work_example
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dyepack.ledger.reader import Ledger
-    from dyepack.tracing.path import Routes
+    from dyepack.tracing.path import Routes, Step
     from dyepack.tracing.statement import Statement, Terminal
 
 SHOWN = 8
@@ -40,7 +40,7 @@ def console(*, stderr: bool = False) -> Console:
     plain = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
     made = Console(**plain)  # type: ignore[arg-type]
     if not made.is_terminal:
-        return Console(**plain, width=260, force_terminal=False)  # type: ignore[arg-type]
+        return Console(**plain, width=600, force_terminal=False)  # type: ignore[arg-type]
     return Console(**plain, force_terminal=False, width=made.width) if os.environ.get("NO_COLOR") else made  # type: ignore[arg-type]
 
 
@@ -56,7 +56,8 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
         safe(statement.title, "bold"),
         Text(f"rule {statement.rule}, fixed before the run; intervals over {', '.join(statement.interval_rules)}"
              + ("; unmixed = " + statement.unmixed_rule if _unmixed(statement) else "; backward")
-             + f"; fees: {statement.parameters.get('fees', '')}; amounts in the tables are cut to four places"),
+             + f"; fees: {statement.parameters.get('fees', '')}; least and most are over these rules; "
+             "amounts in tables are cut to four places"),
         Text(""),
     ]  # fmt: skip
     parts += [
@@ -78,8 +79,25 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
         )
         for u in statement.unexplained
     ]
+    parts += [safe_long(line) for line in _grounds(statement)]
     parts += [safe_long(f"note: {n}") for n in statement.notes]
     return Group(*parts, Text(""), *_balance(statement, names))
+
+
+def _grounds(statement: Statement) -> list[str]:
+    """Whose word the names of places are, and the limits that were set."""
+    said: dict[tuple[str, int, str], list[str]] = defaultdict(list)
+    for t in statement.terminals:
+        if labelled(t) and t.tag and _counts(t, statement):
+            said[str(t.tag["source"]), int(t.tag["confidence"]), str(t.tag["evidence"])].append(t.entity)
+    lines = [
+        f"names of {joined(list(dict.fromkeys(who)))}: tags of {source}, confidence {confidence}/100, class {evidence}"
+        for (source, confidence, evidence), who in said.items()
+    ]
+    limits = {
+        k: v for k, v in statement.parameters.items() if k in ("cut_off", "hops", "until", "follow", "stop") and v
+    }
+    return lines + [f"limits: {k} {v}" for k, v in limits.items()]
 
 
 def _unmixed(statement: Statement) -> bool:
@@ -174,7 +192,9 @@ def _balance(statement: Statement, names: Names) -> list[RenderableType]:
         for t in statement.terminals:
             if t.asset == asset:
                 parts[t.stop] += t.amount(statement.rule)
-        rows = [("dyed: put in by the theft", put)] + ([("dyed: came in through swaps", came)] if came else [])
+        rows = [("dyed: put in by the theft" if statement.direction == "forward" else "followed back", put)] + (
+            [("dyed: came in through swaps", came)] if came else []
+        )
         ends = [(f"  {_words(statement, stop)}", units) for stop, units in parts.items() if units]
         ends += [("  " + stop_words("converted"), gone)] if gone else []
         for words, units in [*rows, *ends, ("sum of the parts", sum(parts.values()) + gone)]:
@@ -260,17 +280,27 @@ def path_lines(routes: Routes, statement: Statement) -> Group:
             table.add_column(name, justify="right" if figure else "left", overflow="fold", no_wrap=figure)
         for hop, step in enumerate(steps, 1):
             m = step.move
-            to = m.target or _words(statement, m.stop)
             table.add_row(
-                str(hop), safe(utc(m.time)),
-                safe(m.source if not m.fresh else f"{m.source} (theft, leg {m.leg})".strip()),
-                safe(to if m.stop == "carried" else f"{to} ({_words(statement, m.stop)})"),
-                safe(names.exact(m.asset, step.units)), safe(names.exact(m.asset, m.units)), safe(m.txid),
+                str(hop), safe(utc(m.time)), *map(safe_long, _ends(statement, step)),
+                safe(names.exact(m.asset, step.units)), safe(names.exact(m.asset, m.units)), safe(m.txid or "declared"),
             )  # fmt: skip
         parts += [safe(head, "bold"), table, Text("")]
     for asset, total in routes.totals.items():
         shown = names.exact(asset, routes.sums.get(asset, 0))
-        parts.append(safe(f"shown: {shown} of the {names.exact(asset, total)} that ended there"))
+        more = f"; --most {routes.count} shows all" if routes.count > len(routes.shown) else ""
+        many = f"{len(routes.shown)} of {counted(routes.count, 'route')} under {statement.rule}"
+        parts.append(safe_long(f"shown: {many}, {shown} of the {names.exact(asset, total)} that ended there{more}"))
     if statement.rule not in EXACT:
         parts.append(Text("units have no identity under haircut: the oldest dye is shown first, as an illustration"))
     return Group(*parts)
+
+
+def _ends(statement: Statement, step: Step) -> tuple[str, str]:
+    """Payer and payee of a hop as the ledger has them, with what the hop is to the trace."""
+    m = step.move
+    stop = "" if m.stop == "carried" else _words(statement, m.stop)
+    near, far = m.source, f"{m.target} ({stop})" if m.target and stop else m.target or stop
+    if m.fresh:
+        asked = "asked about" if statement.direction == "backward" else "theft"
+        near = f"{near} ({asked}, leg {m.leg})".strip()
+    return (far, near) if statement.direction == "backward" else (near, far)

@@ -92,6 +92,12 @@ class View:
         """An amount to show."""
         return Amount(self.names.number(asset, units), self.names.symbol(asset), f"{units} base units")
 
+    def cut(self, asset: str, units: int) -> Amount:
+        """An amount cut to four places, the exact one in its tooltip."""
+        found = self.names.asset(asset)
+        text = found.format(units, places=min(4, found.decimals or 0))
+        return Amount(text, self.names.symbol(asset), f"{self.names.exact(asset, units)} = {units} base units")
+
     def span(self, asset: str, low: int, high: int) -> dict[str, Any]:
         """An interval to show."""
         return {"low": self.amount(asset, low), "high": self.amount(asset, high), "same": low == high}
@@ -133,7 +139,7 @@ class View:
             swapped_in += balance.swapped_in if balance.asset == asset else 0
         said: list[str | Brief] = [f"No {self.names.symbol(asset)} was itself stolen"]
         if put_in:
-            said = [self.brief(asset, put_in), " was traced back" if self.backward else " was stolen"]
+            said = [self.brief(asset, put_in), " was followed back" if self.backward else " was stolen"]
         if swapped_in:
             said += [", and ", self.brief(asset, swapped_in), " came in through swaps of other stolen assets"]
         said.append(f". Under the rule {self.of.rule}, ")
@@ -293,12 +299,12 @@ class View:
                 {
                     "name": self.words(key[2]) if key[1] else key[2],
                     "stops": "" if key[1] else joined(list(dict.fromkeys(stops[key]))),
-                    "amounts": [self.amount(asset, sums[key].get(rule, 0)) for rule in self.rules],
+                    "amounts": [self.cut(asset, sums[key].get(rule, 0)) for rule in self.rules],
                 }
                 for key in mine
             ]
             totals = [
-                None if rule == self.of.reach_rule else self.amount(asset, sum(sums[key].get(rule, 0) for key in mine))
+                None if rule == self.of.reach_rule else self.cut(asset, sum(sums[key].get(rule, 0) for key in mine))
                 for rule in self.rules
             ]
             tables.append({"symbol": self.names.symbol(asset), "rows": rows, "totals": totals})

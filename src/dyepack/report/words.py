@@ -65,6 +65,9 @@ SAID_BACKWARD = SAID | {
     "mixer": "came out of mixers",
     "bridge": "came over bridges",
     "swap": "came from swaps that were not followed",
+    "returned": "came from the victim",
+    "burn": "came out of burn addresses",
+    "held": "was there before",
 }
 """The same where money is followed backward."""
 

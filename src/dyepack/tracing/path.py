@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dyepack.errors import CaseError, quoted
+from dyepack.tracing.terminals import WORDS, WORDS_BACKWARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,9 +151,10 @@ def routes_to(moves: list[DyedMove], statement: Statement, place: str, most: int
     found = ways(moves, statement.rule)
     ends = _ends(moves, found, statement, place)
     if not ends:
+        stops = ", ".join(sorted({t.stop for t in statement.terminals if t.amount(statement.rule)}))
         raise CaseError(
             f"no dyed money of this case ends at {quoted(place)}",
-            remedy="give an address or name that `dyepack statement` lists, or a stop such as mixer, held or fee",
+            remedy=f"give an address or name that `dyepack statement` lists, or a stop of this case: {stops}",
         )
     routes = sorted(_routes(found, ends).items(), key=lambda r: (-r[1][0], r[0]))
     totals: dict[str, int] = {}
@@ -172,6 +174,8 @@ def _ends(moves: list[DyedMove], found: Ways, statement: Statement, place: str) 
     wanted = place.strip().lower()
     if not wanted:
         return []
+    spoken = {words.lower(): stop.name.lower() for stop, words in (*WORDS.items(), *WORDS_BACKWARD.items())}
+    wanted = spoken.get(wanted, wanted)
     names = {t.entity.lower() for t in statement.terminals if t.entity}
     like = {wanted} if wanted in names else {n for n in names if wanted in n}
     named = {t.place for t in statement.terminals if t.place and t.entity.lower() in like}

@@ -92,7 +92,7 @@ def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
     if asset is None:
         raise TheftError(
             f"leg {quoted(leg.name)} of {quoted(theft.id)}: the ledger has no asset {quoted(leg.asset)}, or several",
-            remedy='say "native" or the token\'s contract address; `dyepack ledger info` lists the assets',
+            remedy=f"it holds {', '.join(quoted(a.key) for a in ledger.assets[:5])}: name one of its assets",
         )
     moves = [m for spec in leg.moves for m in _moves_of(ledger, theft, asset, spec)]
     moves += [m for spec in leg.outflows for m in _outflow(ledger, theft, asset, spec)]
@@ -143,9 +143,11 @@ def _moves_of(ledger: Ledger, theft: Theft, asset: int, spec: LegMove) -> list[i
 
     found = [move for move in ledger.tx_moves(_tx(ledger, theft, spec.tx)) if is_meant(move)]
     if not found:
+        there = {ledger.assets[ledger.move_asset(m)].key for m in ledger.tx_moves(_tx(ledger, theft, spec.tx))}
         raise TheftError(
             f"theft {quoted(theft.id)}: transaction {quoted(spec.tx)} has no such move of {ledger.assets[asset].key}",
-            remedy="check asset, from, to and index; value that left by an internal transfer can be a declared deposit",
+            remedy=f"check asset (it moves {', '.join(sorted(there))}), from, to and index; value that left by an "
+            "internal transfer can be a declared deposit",
         )
     return found
 

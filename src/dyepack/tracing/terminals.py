@@ -63,6 +63,9 @@ WORDS_BACKWARD: dict[Stop, str] = WORDS | {
     Stop.MIXER: "came out of a mixer",
     Stop.BRIDGE: "came over a bridge",
     Stop.SWAP: "came from a swap that was not followed",
+    Stop.RETURNED: "came from the victim",
+    Stop.BURN: "came out of a burn address",
+    Stop.HELD: "was there before",
     Stop.GAP: "gap: the ledger does not hold this address's earlier history",
 }
 """The same where money is followed to where it came from."""
