@@ -236,7 +236,7 @@ BAD = [
         change=lambda: column("oversize.jsonl").unlink()),
     Bad("manifest changed, checked", ("ledger", "info", "L", "--check"), ("manifest",),
         change=edit("manifest.json", '"decimals": 0', '"decimals": 6')),
-    Bad("manifest without a column", GOOD, ("manifest", "damaged", "gap_move"),
+    Bad("manifest without a column", GOOD, ("manifest", "changed since the import"),
         change=edit("manifest.json", '"gap_move"', '"entry"')),
 ]  # fmt: skip
 

@@ -264,7 +264,14 @@ def test_a_closed_pipe_is_no_crash(demo: Path) -> None:
 
 def test_the_demo_writes_what_it_says(demo: Path, shell: Shell) -> None:
     made = files(demo / "d")
-    assert {p.split("/")[0] for p in made} == {"ledger", "case", "theft.toml", "tags.csv", "statement.html"}
+    assert {p.split("/")[0] for p in made} == {
+        "ledger",
+        "case",
+        "theft.toml",
+        "tags.csv",
+        "statement.html",
+        ".dyepack-demo",
+    }
     said = (demo / "out").read_text()
     assert str((demo / "d/statement.html").resolve()) in said
     assert "the books balance" in said

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from dyepack.case.folder import Case, write_case
+from dyepack.case.folder import write_case
 from dyepack.case.run import Trace, trace
-from dyepack.errors import CaseError, DyepackError
+from dyepack.errors import CaseError
 from dyepack.ledger.reader import Ledger
 from dyepack.sources.result import Import
 from dyepack.sources.store import store_built
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 THEFT_ID = "dyepack-demo"
+MARK = ".dyepack-demo"
+"""An empty file that says that a folder is a demo's and may be written again."""
 
 
 def run_demo(
@@ -58,17 +60,11 @@ def run_demo(
 
 
 def _check_place(folder: Path) -> None:
-    """CaseError unless the folder is new, empty, or what an earlier demo left (its case says so)."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    try:
-        made = Case(folder / "case").about["thefts"][0]["id"] == THEFT_ID
-    except (DyepackError, KeyError, IndexError):
-        made = False
-    if not made or any(
-        p.name not in {"ledger", "case", "theft.toml", "tags.csv", "statement.html"} for p in folder.iterdir()
-    ):
+    """CaseError unless the folder is new, empty, or marked as a demo's; then mark it."""
+    if folder.exists() and not (folder.is_dir() and ((folder / MARK).exists() or not any(folder.iterdir()))):
         raise CaseError(f"{folder} holds other files than a demo's", remedy="choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
 
 
 def theft_toml(incident: Incident) -> str:

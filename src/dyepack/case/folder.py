@@ -20,13 +20,14 @@ import json
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import asdict
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dyepack import __version__
-from dyepack.errors import CaseError
+from dyepack.errors import BalanceError, CaseError
 from dyepack.tags.load import load
 from dyepack.tags.write import csv_text
 from dyepack.tracing.moves import FIELDS, DyedMove
@@ -35,6 +36,8 @@ from dyepack.tracing.statement import Statement
 from dyepack.tracing.theft import Theft, parse_theft
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dyepack.case.run import Trace
     from dyepack.tags.model import TagSet
 
@@ -99,14 +102,28 @@ def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, csv.Error)
+
+
+@contextmanager
+def _sound(path: Path, name: str) -> Iterator[None]:
+    """CaseError if a file of a case cannot be read as what it must be, or its statement does not balance."""
+    try:
+        yield
+    except (*_DAMAGE, BalanceError) as fault:
+        raise CaseError(f"{path / name} is damaged or was changed ({fault})", remedy="run the trace again") from fault
+
+
 class Case:
     """A case folder as it was read, its hashes checked."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._files = _checked(path)
-        self.about: dict[str, Any] = json.loads(self._files["case.json"])
-        if self.about.get("format") != FORMAT:
+        with _sound(path, "case.json"):
+            self.about: dict[str, Any] = json.loads(self._files["case.json"])
+            made = self.about.get("format")
+        if made != FORMAT:
             raise CaseError(
                 f"{path} has case format {self.about.get('format')!r}", remedy=f"this version reads {FORMAT}"
             )
@@ -114,7 +131,8 @@ class Case:
     @property
     def statement(self) -> Statement:
         """The statement of the case."""
-        return Statement.from_json(json.loads(self._files["statement.json"]))
+        with _sound(self.path, "statement.json"):
+            return Statement.from_json(json.loads(self._files["statement.json"]))
 
     @property
     def parameters(self) -> Parameters:
@@ -127,7 +145,8 @@ class Case:
 
     def thefts(self) -> list[Theft]:
         """The thefts of the case, read from its own copies."""
-        return [parse_theft(self._files[t["file"]], t["file"]) for t in self.about["thefts"]]
+        with _sound(self.path, "case.json"):
+            return [parse_theft(self._files[t["file"]], t["file"]) for t in self.about["thefts"]]
 
     def tags(self) -> TagSet:
         """The tags of the case, read from its own copy."""
@@ -135,9 +154,10 @@ class Case:
 
     def moves(self) -> list[DyedMove]:
         """Every dyed move under the headline rule."""
-        rows = csv.DictReader(io.StringIO(self._files["moves.csv"].decode(), newline=""))
-        whole = ("move", "block", "index", "leg", "value", "units", "fresh", "hop")
-        return [DyedMove(**{k: int(v) if k in whole else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
+        with _sound(self.path, "moves.csv"):
+            rows = csv.DictReader(io.StringIO(self._files["moves.csv"].decode(), newline=""))
+            whole = ("move", "block", "index", "leg", "value", "units", "fresh", "hop")
+            return [DyedMove(**{k: int(v) if k in whole else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
 
     def files(self) -> dict[str, bytes]:
         """The files of the case, SHA256 list included."""

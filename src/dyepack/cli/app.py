@@ -66,10 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         _tell("interrupted; run the command again")
         sys.exit(EXIT_INTERRUPTED)
+    except MemoryError:
+        _tell("out of memory\nhint: give a smaller input, or limits such as --hops and --cut-off")
+        sys.exit(EXIT_FAILURE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILURE)
     except Exception as fault:
+        if isinstance(fault, OSError):
+            _tell(f"{fault.strerror or fault}: {fault.filename or ''}\nhint: check the place, its space and its rights")
+            sys.exit(EXIT_FAILURE)
         usage = getattr(fault, "format_message", None)
         if usage is None:
             raise
@@ -79,4 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _tell(message: str) -> None:
-    typer.echo(f"dyepack: {message}", err=True)
+    from dyepack.sinks import visible
+
+    typer.echo("\n".join(visible(line) for line in f"dyepack: {message}".split("\n")), err=True)

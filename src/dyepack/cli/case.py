@@ -72,7 +72,7 @@ def path(
         rows = [[asdict(s.move) | {"route_units": s.units} for s in steps] for steps in found.shown]
         units = ("value", "units", "fresh", "route_units")
         texts = [[{k: str(v) if k in units else v for k, v in r.items()} for r in p] for p in rows]
-        sums = {"count": found.count, "shown": {k: str(v) for k, v in found.sums.items()},
+        sums = {"count": found.count, "count_is_least": found.cut, "shown": {k: str(v) for k, v in found.sums.items()},
                 "all": {k: str(v) for k, v in found.totals.items()}}  # fmt: skip
         show.out(show.json_text({"place": place, "rule": opened.statement.rule, **sums, "routes": texts}), out)
     elif csv:
@@ -102,6 +102,8 @@ def rerun(
     on = Ledger.open(ledger)
     if on.sha256 != opened.about["ledger"]["sha256"]:
         raise CaseError(f"{ledger} is not the ledger of this case", remedy="give the ledger with the hash in case.json")
+    if wrong := on.verify():
+        raise CaseError(f"{ledger} was changed since the import: {', '.join(wrong)}", remedy="import it again")
     with show.steps("tracing", 9) as step:
         again = files_of(trace(on, opened.thefts(), opened.tags(), opened.parameters, progress=step))
     differing = sorted(n for n in again.keys() | opened.files().keys() if again.get(n) != opened.files().get(n))

@@ -13,7 +13,7 @@ from dyepack.cli import show
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the demo's ledger, case and page.")] = Path("dyepack-demo"),
     seed: Annotated[int, typer.Option(help="Another seed tells the same story with other numbers.")] = 2022,
-    background: Annotated[int, typer.Option(help="Moves of honest business around it.", min=0)] = 2000,
+    background: Annotated[int, typer.Option(help="Moves of honest business around it.", min=0, max=100_000)] = 2000,
     json: Annotated[bool, typer.Option("--json", help="The statement as JSON.")] = False,
 ) -> int:
     """Trace the synthetic incident that ships with the program and write its page."""

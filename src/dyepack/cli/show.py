@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +50,14 @@ def out(text: str, file: Path | None) -> None:
         return
     from dyepack.errors import InputError
 
+    check_file(file)
     partial = file.with_name(f".{file.name}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(file)
     except OSError as fault:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise InputError(file, f"cannot be written ({fault.strerror})", remedy="choose another place") from fault
 
 
@@ -102,8 +104,12 @@ def check_file(file: Path | None) -> None:
     """InputError if a file to be written has no folder to be in, or is a folder; called before anything is done."""
     from dyepack.errors import InputError
 
-    if file is not None and (file.is_dir() or not file.parent.is_dir()):
-        raise InputError(file, "cannot be written (no such folder, or it is one)", remedy="choose another place")
+    if file is None:
+        return
+    if file.is_symlink() or (file.exists() and not file.is_file()) or not file.parent.is_dir():
+        raise InputError(file, "cannot be written: no such folder, or no plain file", remedy="choose another place")
+    if (file.parent / "case.json").exists():
+        raise InputError(file, "is inside a case folder, which is a record", remedy="choose another place")
 
 
 def statement(statement: Statement, *, json: bool, csv: bool, every: bool, file: Path | None = None) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dyepack.money import Asset
 
 _HASHED = 1 << 24
+_NAME = re.compile(r"[0-9a-f]{16}(-[0-9]+)?")
 _TIMES = 1 << 16
 """How many times are kept as text."""
 
@@ -68,16 +70,36 @@ class Ledger:
             name = (path / "CURRENT").read_text("ascii").strip()
             folder = path / name
             raw = (folder / "manifest.json").read_bytes()
-        except (OSError, UnicodeDecodeError) as fault:
+        except (OSError, ValueError) as fault:
             raise LedgerError(f"{path} is not a ledger", remedy="make one with `dyepack import`") from fault
         manifest = Manifest.from_bytes(raw, str(path))
+        if not _NAME.fullmatch(name) or name[:16] != hashlib.sha256(raw).hexdigest()[:16]:
+            raise LedgerError(
+                f"the manifest of ledger {path} was changed since the import", remedy="import the ledger again"
+            )
         said = {c.name: c for c in manifest.columns}
         if lacking := [name for name in COLUMNS if name not in said]:
             raise LedgerError(
                 f"the manifest of ledger {path} is damaged (no column {lacking[0]})", remedy="import the ledger again"
             )
         columns = {n: _map(folder / f"{n}.npy", said[n].dtype, said[n].shape, path) for n in COLUMNS}
-        return cls(folder, manifest, hashlib.sha256(raw).hexdigest(), columns)
+        made = cls(folder, manifest, hashlib.sha256(raw).hexdigest(), columns)
+        if not made.fits():
+            raise LedgerError(f"the columns of ledger {path} do not fit together", remedy="import the ledger again")
+        return made
+
+    def fits(self) -> bool:
+        """Whether the columns have the lengths that belong together (their content: `verify`)."""
+        moves = {len(c) for c in (self.move_from, self.move_to, self.move_amount, self.move_kind, self.move_index)}
+        holdings = {len(self.holding_key), len(self.holding_state), len(self.holding_wide)}
+        ends = int(self.entry_offset[-1]) if len(self.entry_offset) else -1
+        return (
+            moves == {self.moves}
+            and holdings == {len(self.entry_offset) - 1}
+            and ends == len(self.entry)
+            and len(self.gap_move) == len(self.gap_amount)
+            and len({len(c) for c in (self.tx_block, self.tx_index, self.tx_time, self.tx_id)}) == 1
+        )
 
     @property
     def chain(self) -> str:

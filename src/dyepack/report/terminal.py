@@ -54,7 +54,7 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
     names = Names(statement)
     parts: list[RenderableType] = [
         safe(statement.title, "bold"),
-        Text(f"rule {statement.rule}, fixed before the run; intervals over {', '.join(statement.interval_rules)}"
+        safe_long(f"rule {statement.rule}, fixed before the run; intervals over {', '.join(statement.interval_rules)}"
              + ("; unmixed = " + statement.unmixed_rule if _unmixed(statement) else "; backward")
              + f"; fees: {statement.parameters.get('fees', '')}; least and most are over these rules; "
              "amounts in tables are cut to four places"),
@@ -168,12 +168,12 @@ def _row(
     last = max((t.last for t in group if t.last), default="")
     what = "; ".join(dict.fromkeys(_words(statement, t.stop) for t in group))
     table.add_row(
-        safe(label), Text(what), shown(amount(statement.rule)),
+        safe(label), safe_long(what), shown(amount(statement.rule)),
         shown(min(spread)), shown(max(spread)),
         *([shown(amount(statement.unmixed_rule))] if _unmixed(statement) else []),
         Text(f"{sum(t.moves for t in group):,}"),
         Text("" if not hops else f"{min(hops)}" if min(hops) == max(hops) else f"{min(hops)}-{max(hops)}"),
-        Text(utc(first)[:16]), Text(utc(last)[:16]), style="bold" if bold else "",
+        safe(utc(first)[:16]), safe(utc(last)[:16]), style="bold" if bold else "",
     )  # fmt: skip
 
 
@@ -198,16 +198,16 @@ def _balance(statement: Statement, names: Names) -> list[RenderableType]:
         ends = [(f"  {_words(statement, stop)}", units) for stop, units in parts.items() if units]
         ends += [("  " + stop_words("converted"), gone)] if gone else []
         for words, units in [*rows, *ends, ("sum of the parts", sum(parts.values()) + gone)]:
-            table.add_row(Text(words), Text(asset_amount(names, asset, units)))
+            table.add_row(safe_long(words), Text(asset_amount(names, asset, units)))
         equal = put + came == sum(parts.values()) + gone
         table.add_row(Text("difference"), Text(asset_amount(names, asset, put + came - sum(parts.values()) - gone)))
-        out += [Text(f"balance of {names.symbol(asset)} under {statement.rule}" + ("" if equal else ": WRONG"),
+        out += [safe_long(f"balance of {names.symbol(asset)} under {statement.rule}" + ("" if equal else ": WRONG"),
                      style="bold"), table]  # fmt: skip
     rules = list(dict.fromkeys(b.rule for b in statement.balances))
     holding = sum(b.holds for b in statement.balances)
     reach = "; poison is an upper bound on reach, not money" if _unmixed(statement) else ""
     proofs = f"{holding} of {len(statement.balances)} proofs hold, per leg and asset, to the last unit"
-    return [*out, Text(f"the books balance: {proofs}, under {', '.join(rules)}{reach}")]
+    return [*out, safe_long(f"the books balance: {proofs}, under {', '.join(rules)}{reach}")]
 
 
 def asset_amount(names: Names, asset: str, units: int) -> str:
@@ -261,9 +261,9 @@ def ledger_lines(ledger: Ledger, *, checked: bool) -> Group:
     return Group(table)
 
 
-def safe_long(text: str) -> Text:
+def safe_long(text: str, style: str = "") -> Text:
     """A longer text from outside, made visible but not cut to a cell."""
-    return Text(visible(text, 2000))
+    return Text(visible(text, 2000), style=style)
 
 
 def path_lines(routes: Routes, statement: Statement) -> Group:
@@ -287,8 +287,9 @@ def path_lines(routes: Routes, statement: Statement) -> Group:
         parts += [safe(head, "bold"), table, Text("")]
     for asset, total in routes.totals.items():
         shown = names.exact(asset, routes.sums.get(asset, 0))
-        more = f"; --most {routes.count} shows all" if routes.count > len(routes.shown) else ""
-        many = f"{len(routes.shown)} of {counted(routes.count, 'route')} under {statement.rule}"
+        more = f"; --most {routes.count} shows all" if routes.count > len(routes.shown) and not routes.cut else ""
+        least = "at least " if routes.cut else ""
+        many = f"{len(routes.shown)} of {least}{counted(routes.count, 'route')} under {statement.rule}"
         parts.append(safe_long(f"shown: {many}, {shown} of the {names.exact(asset, total)} that ended there{more}"))
     if statement.rule not in EXACT:
         parts.append(Text("units have no identity under haircut: the oldest dye is shown first, as an illustration"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+_LARGEST = 256 << 20
 _FLAG = "full_history_in_ledger"
 
 
@@ -33,13 +34,24 @@ class Coverage:
         return cls("the list of covered addresses", [(None, text) for text in addresses])
 
 
+def _bytes(file: Path) -> bytes:
+    """The content of a plain file of at most 256 MiB."""
+    if not file.is_file():
+        raise OSError("no such plain file")
+    with file.open("rb") as opened:
+        raw = opened.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise OSError("is over 256 MiB")
+    return raw
+
+
 def read_coverage(file: Path) -> Coverage:
     """Addresses of a CSV with a column `address`, or of a plain list with one a line; InputError if neither.
 
     Rows of a CSV that have 0 in a column `full_history_in_ledger` are left out.
     """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = _bytes(file).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         raise InputError(file, f"cannot be read ({fault})", remedy="give a CSV or a plain list of addresses") from fault
     lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]

@@ -29,10 +29,10 @@ def find_product(ledger: Ledger, paid: int) -> int | None:
     txs = ledger.move_tx
     tx = txs[paid]
     first = paid
-    while first > 0 and txs[first - 1] == tx:
+    while first > 0 and txs[first - 1] == tx and paid - first <= LONGEST:
         first -= 1
     last = paid + 1
-    while last < len(txs) and txs[last] == tx:
+    while last < len(txs) and txs[last] == tx and last - paid <= LONGEST:
         last += 1
     if last - first > LONGEST or last - first < 2:
         return None

@@ -207,10 +207,10 @@ def find_product(v, paid):  # type: ignore[no-untyped-def]
         return np.int64(-1)
     tx = v.move_tx[paid]
     first = paid
-    while first > 0 and v.move_tx[first - 1] == tx:
+    while first > 0 and v.move_tx[first - 1] == tx and paid - first <= LONGEST:
         first -= 1
     last = paid + 1
-    while last < v.moves and v.move_tx[last] == tx:
+    while last < v.moves and v.move_tx[last] == tx and last - paid <= LONGEST:
         last += 1
     if last - first > LONGEST or last - first < 2:
         return np.int64(-1)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXACT = ("fifo", "lifo-a", "lifo-b", "taint-first", "clean-first", "dirty-first")
 _STILL_THERE = ("held", "gap", "date_limit")
-_MOST_ROUTES = 200_000
+_MOST_STEPS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -51,12 +51,16 @@ class Step:
 
 @dataclass(slots=True)
 class Routes:
-    """The routes to a place, largest first: `shown` of `count`, with `units` of `total` in the last hop's assets."""
+    """The routes to a place, largest first: `shown` of `count`; what ended there and what is shown, by asset.
+
+    `cut`: there are more routes than were looked for, so `count` is too small.
+    """
 
     shown: list[list[Step]]
     count: int
     totals: dict[str, int]
     sums: dict[str, int]
+    cut: bool = False
 
 
 @dataclass(slots=True)
@@ -125,21 +129,59 @@ def _origins(found: Ways, at: int, start: int, units: int) -> Iterator[tuple[int
         seen += part.units
 
 
-def _routes(found: Ways, ends: list[Part]) -> dict[tuple[int, ...], list[int]]:
-    """Every way back to the theft from the given units: moves from the end on -> units at each of them."""
-    out: dict[tuple[int, ...], list[int]] = {}
-    stack: list[tuple[tuple[int, ...], list[int], Part]] = [((e.feeder,), [e.units], e) for e in ends]
+class _Trails:
+    """Ways back from the ends as a tree, so that routes that share a tail share its nodes."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+        self.at: list[int] = []
+        self.known: dict[tuple[int, int], int] = {}
+        self.arrived: dict[int, tuple[int, int]] = {}
+        """Units that came by the way that begins at a node: those of the theft, and those that ended."""
+        self.cut = False
+
+    def node(self, parent: int, at: int) -> int:
+        """The node for dyed move `at` before the way of `parent` (-1: the end)."""
+        key = parent, at
+        if key not in self.known:
+            self.known[key] = len(self.at)
+            self.parent.append(parent)
+            self.at.append(at)
+        return self.known[key]
+
+    def steps(self, node: int, moves: list[DyedMove], found: Ways) -> list[Step]:
+        """The way from the theft to the end; across a swap the units change in proportion."""
+        units, ended = self.arrived[node]
+        steps = [Step(moves[self.at[node]], units)]
+        swapped = 0
+        while self.parent[node] >= 0:
+            feeder, node = self.at[node], self.parent[node]
+            for part in found.parts[self.at[node]]:
+                if part.feeder == feeder and part.of:
+                    units = units * part.units // part.of
+                    swapped = len(steps)
+            steps.append(Step(moves[self.at[node]], units))
+        return steps[:swapped] + [Step(s.move, ended) for s in steps[swapped:]]
+
+
+def trails(found: Ways, ends: list[Part]) -> _Trails:
+    """Every way back to the theft from the given units, until too many steps were taken (`cut`)."""
+    out = _Trails()
+    stack = [(out.node(-1, end.feeder), end, end.units) for end in ends]
     looked = 0
-    while stack and looked < _MOST_ROUTES:
+    while stack:
         looked += 1
-        trail, units, part = stack.pop()
+        if looked > _MOST_STEPS:
+            out.cut = True
+            break
+        node, part, ended = stack.pop()
         for taken, origin in _origins(found, part.feeder, part.start, part.units):
-            share = [u * taken // part.units for u in units]
+            share = ended * taken // part.units
             if origin.feeder < 0:
-                known = out.setdefault(trail, [0] * len(share))
-                out[trail] = [a + b for a, b in zip(known, share, strict=True)]
+                known = out.arrived.get(node, (0, 0))
+                out.arrived[node] = known[0] + origin.units, known[1] + share
             else:
-                stack.append(((*trail, origin.feeder), [*share, origin.units], origin))
+                stack.append((out.node(node, origin.feeder), origin, share))
     return out
 
 
@@ -156,17 +198,17 @@ def routes_to(moves: list[DyedMove], statement: Statement, place: str, most: int
             f"no dyed money of this case ends at {quoted(place)}",
             remedy=f"give an address or name that `dyepack statement` lists, or a stop of this case: {stops}",
         )
-    routes = sorted(_routes(found, ends).items(), key=lambda r: (-r[1][0], r[0]))
+    tree = trails(found, ends)
+    nodes = sorted(tree.arrived, key=lambda n: (-tree.arrived[n][1], n))
+    shown = [tree.steps(n, moves, found) for n in nodes[:most]]
     totals: dict[str, int] = {}
     sums: dict[str, int] = {}
     for end in ends:
         totals[moves[end.feeder].asset] = totals.get(moves[end.feeder].asset, 0) + end.units
-    for trail, units in routes[:most]:
-        sums[moves[trail[0]].asset] = sums.get(moves[trail[0]].asset, 0) + units[0]
-    shown = [
-        [Step(moves[at], u) for at, u in zip(trail[::-1], units[::-1], strict=True)] for trail, units in routes[:most]
-    ]
-    return Routes(shown, len(routes), totals, sums)
+    for steps in shown:
+        last = steps[-1]
+        sums[last.move.asset] = sums.get(last.move.asset, 0) + last.units
+    return Routes(shown, len(nodes), totals, sums, tree.cut)
 
 
 def _ends(moves: list[DyedMove], found: Ways, statement: Statement, place: str) -> list[Part]:

@@ -148,15 +148,23 @@ class Statement:
         return {k: v if k == "parameters" else _texts(v, _COUNTS, k) for k, v in data.items()}
 
     def check(self) -> None:
-        """BalanceError unless every proof holds and the terminals of each rule add up to its proofs."""
+        """BalanceError unless every proof holds, the terminals of each rule add up to its proofs and the sources to
+        what the headline rule put in, and no amount is negative."""
         left: dict[tuple[str, str], int] = {}
+        rules = {self.rule, *self.interval_rules} | {b.rule for b in self.balances}
+        if any(units < 0 for t in self.terminals for units in t.amounts.values()):
+            raise BalanceError("a terminal has a negative amount")
+        for asset in {s.asset for s in self.sources}:
+            put = sum(b.put_in for b in self.balances if (b.rule, b.asset) == (self.rule, asset))
+            if put != self.total(asset):
+                raise BalanceError(f"the sources of asset {asset} are not what {self.rule} put in")
         for b in self.balances:
             if not b.holds:
                 raise BalanceError(f"rule {b.rule}, leg {b.leg}, asset {b.asset}: {b.put_in} in, parts {b.parts}")
             key = b.rule, b.asset
             left[key] = left.get(key, 0) + b.put_in + b.swapped_in - b.swapped_out
         for t in self.terminals:
-            for rule in {b.rule for b in self.balances}:
+            for rule in rules:
                 left[rule, t.asset] = left.get((rule, t.asset), 0) - t.amount(rule)
         wrong = sorted(key for key, units in left.items() if units)
         if wrong:

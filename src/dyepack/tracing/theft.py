@@ -38,6 +38,7 @@ from typing import Any
 from dyepack.errors import InputError, quoted
 
 _LARGEST = 16 << 20
+_DOTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,10 @@ class Theft:
 def read_theft(file: Path) -> Theft:
     """Read a theft; InputError names the file and the key that is wrong."""
     try:
-        raw = file.read_bytes()
+        if file.exists() and not file.is_file():
+            raise InputError(file, "is not a plain file", remedy="give the path of a theft file")
+        with file.open("rb") as opened:
+            raw = opened.read(_LARGEST + 1)
     except OSError as fault:
         raise InputError(
             file, f"cannot be read ({fault.strerror})", remedy="check the path of the theft file"
@@ -111,9 +115,11 @@ def parse_theft(raw: bytes, file: str) -> Theft:
     """Read a theft from the bytes of a file called `file`."""
     if len(raw) > _LARGEST:
         raise InputError(file, "is far too large for a theft", remedy="list outflows by address instead of moves")
+    if any(line.split(b'"')[0].count(b".") > _DOTS for line in raw.splitlines()):
+        raise InputError(file, "has a key of very many parts", remedy="see docs/theft-files.md for the form")
     try:
         data = tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:
         raise InputError(
             file, f"is not valid TOML: {fault}", remedy="see `dyepack trace --help` for the form"
         ) from fault
