@@ -10,12 +10,13 @@ inputs and outputs is a holding that lives for one transaction (transaction.py).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 
 Piece = tuple[int, int]
 
 
-class Holding:
+class Holding(ABC):
     """What every rule shares: a balance that is never overdrawn.
 
     Withdrawing more than the balance adds a clean lot for the difference first: the unexplained inflow, which the
@@ -34,9 +35,9 @@ class Holding:
         """Units that a withdrawal would take beyond the balance."""
         return max(units - self.balance, 0)
 
+    @abstractmethod
     def deposit(self, pieces: list[Piece]) -> None:
         """Add pieces, in order."""
-        raise NotImplementedError
 
     def withdraw(self, units: int) -> list[Piece]:
         """Take units by the rule, in the order in which they leave."""
@@ -65,16 +66,17 @@ class Holding:
             self.dyed -= units - clean
         return pieces
 
+    @abstractmethod
     def lots(self) -> list[Piece]:
         """The dyed lots still held."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take(self, units: int) -> list[Piece]:
-        raise NotImplementedError
+        """Remove units by the rule (there are enough)."""
 
+    @abstractmethod
     def _take_clean(self, units: int) -> None:
         """Remove clean units (there are enough)."""
-        raise NotImplementedError
 
     def _count(self, pieces: list[Piece]) -> None:
         for leg, units in pieces:
