@@ -285,7 +285,7 @@ class View:
         sums: dict[tuple[str, bool, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
         stops: dict[tuple[str, bool, str], list[str]] = defaultdict(list)
         for t in self.of.terminals:
-            name = labelled(t)
+            name = "" if t.stop == "mixed" else labelled(t)
             key = (t.asset, not name, name or t.stop)
             stops[key].append(self.words(t.stop))
             for rule, units in t.amounts.items():
