@@ -95,7 +95,7 @@ def _svg(graph: Graph, layout: Layout, labels: Labels, statement: Statement) -> 
         title=for_html(f"Flow of the stolen money: {statement.title or statement.theft}"),
         desc=for_html(summary(graph, labels)),
         style=Markup(_STYLE),  # noqa: S704 - our own constant
-        heads=_heads(layout, graph),
+        heads=_heads(layout, graph, backward=statement.direction == "backward"),
         parts=Markup("").join(parts),
         legend=legend,
     )
@@ -107,8 +107,8 @@ def _n(value: float) -> str:
     return "0" if text == "-0.0" else text.removesuffix(".0")
 
 
-def _heads(layout: Layout, graph: Graph) -> Markup:
-    """Words over the columns: the theft, hop numbers, where it stopped."""
+def _heads(layout: Layout, graph: Graph, *, backward: bool) -> Markup:
+    """Words over the columns: the theft, hop numbers, where it stopped (backward: where it came from)."""
     from markupsafe import Markup
 
     line = Markup('<text class="s" x="{}" y="16" text-anchor="{}">{}</text>\n')
@@ -117,9 +117,9 @@ def _heads(layout: Layout, graph: Graph) -> Markup:
         here = [b for b in layout.boxes if b.node.column == column]
         x = here[0].x
         if column == 0:
-            found.append(line.format(_n(x + BOX), "end", "the theft"))
+            found.append(line.format(_n(x + BOX), "end", "asked about" if backward else "the theft"))
         elif column == graph.columns - 1:
-            found.append(line.format(_n(x), "start", "where the money stopped"))
+            found.append(line.format(_n(x), "start", f"where the money {'came from' if backward else 'stopped'}"))
         else:
             low, high = min(b.node.hops[0] for b in here), max(b.node.hops[1] for b in here)
             words = f"hop {low}" if low == high else f"hops {low}–{high}"

@@ -199,10 +199,8 @@ def _balance(statement: Statement, names: Names) -> list[RenderableType]:
         ends += [("  " + stop_words("converted"), gone)] if gone else []
         for words, units in [*rows, *ends, ("sum of the parts", sum(parts.values()) + gone)]:
             table.add_row(safe_long(words), Text(asset_amount(names, asset, units)))
-        equal = put + came == sum(parts.values()) + gone
         table.add_row(Text("difference"), Text(asset_amount(names, asset, put + came - sum(parts.values()) - gone)))
-        out += [safe_long(f"balance of {names.symbol(asset)} under {statement.rule}" + ("" if equal else ": WRONG"),
-                     style="bold"), table]  # fmt: skip
+        out += [safe_long(f"balance of {names.symbol(asset)} under {statement.rule}", style="bold"), table]
     rules = list(dict.fromkeys(b.rule for b in statement.balances))
     holding = sum(b.holds for b in statement.balances)
     reach = "; poison is an upper bound on reach, not money" if _unmixed(statement) else ""

@@ -73,11 +73,6 @@ class Chain:
             self.block += blocks
             self._rank = self._log = 0
 
-    @property
-    def next_log(self) -> int:
-        """The log index that the next token transfer in this block would have."""
-        return self._log
-
     def skip_log(self) -> int:
         """Use up one log index (for an event that moves nothing) and return it."""
         self._log += 1
