@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from dyepack.errors import InputError
 from dyepack.ledger.index import index_moves
+from dyepack.ledger.rows import find_table, unique_rows, words
 from dyepack.ledger.schema import AFTER_TRANSACTIONS, I64, MAX_MOVES, NOWHERE, U8, U32, U64, MoveKind, RawMoves
 
 if TYPE_CHECKING:
@@ -94,35 +95,6 @@ class _Joined:
     def place(self, i: int) -> str:
         """The file and line of a move, for messages."""
         return f"{self.sources[int(self.batch[i])]}, line {int(self.row[i])}"
-
-
-def _words(rows: U8) -> npt.NDArray[np.uint64]:
-    """Rows of bytes as big-endian 64-bit words, so that they sort as bytes do."""
-    wide = -(-rows.shape[1] // 8) * 8
-    padded = np.zeros((len(rows), wide), np.uint8)
-    padded[:, : rows.shape[1]] = rows
-    return padded.view(">u8").astype(np.uint64)
-
-
-def unique_rows(rows: U8) -> tuple[U8, I64]:
-    """The distinct rows in byte order, and for each given row its place among them."""
-    words = _words(rows)
-    order = np.lexsort(words.T[::-1])
-    ordered = words[order]
-    fresh = np.ones(len(rows), bool)
-    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    place = np.empty(len(rows), np.int64)
-    place[order] = np.cumsum(fresh) - 1
-    return rows[order[fresh]], place
-
-
-def find_table(rows: U8) -> tuple[U64, U32]:
-    """Sorted first eight bytes of the rows, and the rows they belong to."""
-    if not len(rows):
-        return np.zeros(0, np.uint64), np.zeros(0, np.uint32)
-    key = np.ascontiguousarray(_words(rows[:, :8])[:, 0])
-    order = np.argsort(key, kind="stable")
-    return key[order], order.astype(np.uint32)
 
 
 def _intern_addresses(batches: list[RawMoves]) -> tuple[U8, list[I64]]:
@@ -231,13 +203,13 @@ def _same(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
 
 def _drop_duplicates(moves: _Joined) -> npt.NDArray[np.bool_]:
     """True for moves to keep; InputError where one identity stands for two different moves."""
-    words = _words(moves.tx_id)
+    ids = words(moves.tx_id)
     place = [moves.block, moves.tx_index]
-    clash = _same(place) & ~_same([words])
+    clash = _same(place) & ~_same([ids])
     if clash.any():
         i = int(np.flatnonzero(clash)[0])
         _conflict(moves, i, i + 1, "two transactions claim one place in their block")
-    identity = _same([*place, words, moves.kind, moves.index])
+    identity = _same([*place, ids, moves.kind, moves.index])
     content = _same([moves.sender, moves.receiver, moves.asset, moves.amount])
     if (identity & ~content).any():
         i = int(np.flatnonzero(identity & ~content)[0])

@@ -15,6 +15,10 @@ from dyepack.money import Asset
 
 FORMAT = 1
 
+ACCOUNTS = "accounts"
+OUTPUTS = "outputs"
+"""The two models of a ledger: moves between accounts, and transactions that spend outputs and make new ones."""
+
 COMPLETE = 0
 COUNTERPARTY = 1
 NOT_STATED = 2
@@ -39,7 +43,8 @@ class Column:
 
 @dataclass(slots=True)
 class Manifest:
-    """The contents of manifest.json; every number is a count unless its name says otherwise."""
+    """The contents of manifest.json; every number is a count unless its name says otherwise; `network` is that of
+    addresses (mainnet, testnet, signet, regtest) where the model is OUTPUTS."""
 
     chain: str
     assets: list[Asset]
@@ -52,6 +57,8 @@ class Manifest:
     completeness: dict[str, int]
     inputs: list[dict[str, Any]]
     notes: list[str] = field(default_factory=list)
+    model: str = ACCOUNTS
+    network: str = ""
     format: int = FORMAT
 
     def to_bytes(self) -> bytes:

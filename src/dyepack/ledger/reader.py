@@ -5,30 +5,21 @@ Invariant: a Ledger never changes; opening one reads the manifest and maps files
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from dyepack.errors import LedgerError
-from dyepack.ledger.manifest import Manifest
+from dyepack.ledger.content import changed, column_sizes, find_row, hex_bytes, misfit, open_content, time_text
+from dyepack.ledger.manifest import ACCOUNTS
 from dyepack.ledger.schema import COLUMNS, I64, MARK_EVERY, NOWHERE, U8, U32, U64
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dyepack.ledger.manifest import Column
+    from dyepack.ledger.manifest import Manifest
     from dyepack.money import Asset
-
-_HASHED = 1 << 24
-_NAME = re.compile(r"[0-9a-f]{16}(-[0-9]+)?")
-_TIMES = 1 << 16
-"""How many times are kept as text."""
 
 
 class Ledger:
@@ -66,26 +57,10 @@ class Ledger:
     @classmethod
     def open(cls, path: Path) -> Ledger:
         """Open the newest content of a ledger folder; LedgerError says what is missing or damaged."""
-        try:
-            name = (path / "CURRENT").read_text("ascii").strip()
-            folder = path / name
-            raw = (folder / "manifest.json").read_bytes()
-        except (OSError, ValueError) as fault:
-            raise LedgerError(f"{path} is not a ledger", remedy="make one with `dyepack import`") from fault
-        manifest = Manifest.from_bytes(raw, str(path))
-        if not _NAME.fullmatch(name) or name[:16] != hashlib.sha256(raw).hexdigest()[:16]:
-            raise LedgerError(
-                f"the manifest of ledger {path} was changed since the import", remedy="import the ledger again"
-            )
-        said = {c.name: c for c in manifest.columns}
-        if lacking := [name for name in COLUMNS if name not in said]:
-            raise LedgerError(
-                f"the manifest of ledger {path} is damaged (no column {lacking[0]})", remedy="import the ledger again"
-            )
-        columns = {n: _map(folder / f"{n}.npy", said[n].dtype, said[n].shape, path) for n in COLUMNS}
-        made = cls(folder, manifest, hashlib.sha256(raw).hexdigest(), columns)
+        content = open_content(path, ACCOUNTS, COLUMNS)
+        made = cls(content.folder, content.manifest, content.sha256, content.columns)
         if not made.fits():
-            raise LedgerError(f"the columns of ledger {path} do not fit together", remedy="import the ledger again")
+            raise misfit(path)
         return made
 
     def fits(self) -> bool:
@@ -125,12 +100,12 @@ class Ledger:
     def find_tx(self, text: str) -> int | None:
         """The transaction with this hash or reference."""
         raw = self._encode(text, self.manifest.tx_format, self.tx_id.shape[1])
-        return None if raw is None else _find(raw, self.tx_id, self.tx_find_key, self.tx_find_row)
+        return None if raw is None else find_row(raw, self.tx_id, self.tx_find_key, self.tx_find_row)
 
     def find_address(self, text: str) -> int | None:
         """The address with this text, in any letter case where the chain has none."""
         raw = self._encode(text, self.manifest.address_format, self.address_id.shape[1])
-        return None if raw is None else _find(raw, self.address_id, self.address_find_key, self.address_find_row)
+        return None if raw is None else find_row(raw, self.address_id, self.address_find_key, self.address_find_row)
 
     def find_holding(self, address: int, asset: int) -> int | None:
         """The holding of `asset` at `address`, if units of it ever moved there."""
@@ -175,7 +150,7 @@ class Ledger:
 
     def move_time(self, move: int) -> str:
         """The UTC time of a move (ISO 8601), "" where the source did not say."""
-        return _time_text(int(self.tx_time[self.move_tx[move]]))
+        return time_text(int(self.tx_time[self.move_tx[move]]))
 
     def entries(self, holding: int) -> U32:
         """The entries of a holding: move << 1 | direction (0 out, 1 in), in chain order."""
@@ -203,8 +178,7 @@ class Ledger:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each column."""
-        return {c.name: int(np.prod(c.shape)) * np.dtype(c.dtype).itemsize
-                for c in self.manifest.columns if c.dtype != "jsonl"}  # fmt: skip
+        return column_sizes(self.manifest)
 
     def oversize(self) -> list[dict[str, Any]]:
         """The moves whose amounts are over 128 bits, as they were written."""
@@ -216,20 +190,13 @@ class Ledger:
 
         "manifest" is among them if it no longer has the hash that its folder is named after.
         """
-        wrong = [c.name for c in self.manifest.columns if _column_hash(self.folder, c) != c.sha256]
-        named = self.folder.name.partition("-")[0]
-        return wrong if self.sha256.startswith(named) else ["manifest", *wrong]
+        return changed(self.folder, self.manifest, self.sha256)
 
     @staticmethod
     def _encode(text: str, form: str, width: int) -> bytes | None:
         text = text.strip()
         if form == "hex":
-            body = text.lower().removeprefix("0x")
-            try:
-                raw = bytes.fromhex(body)
-            except ValueError:
-                return None
-            return raw if len(raw) == width and len(body) == 2 * width else None
+            return hex_bytes(text, width)
         raw = text.encode()
         return raw.ljust(width, b"\0") if len(raw) <= width else None
 
@@ -237,51 +204,3 @@ class Ledger:
     def _decode(row: U8, form: str) -> str:
         raw = row.tobytes()
         return "0x" + raw.hex() if form == "hex" else raw.rstrip(b"\0").decode("utf-8", "replace")
-
-
-def _column_hash(folder: Path, column: Column) -> str | None:
-    """The SHA-256 of what a column's file holds now, None if it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        if column.dtype == "jsonl":
-            return hashlib.sha256((folder / f"{column.name}.jsonl").read_bytes()).hexdigest()
-        flat = np.load(
-            folder / f"{column.name}.npy", mmap_mode="r" if np.prod(column.shape) else None, allow_pickle=False
-        )
-    except (OSError, ValueError, EOFError):
-        return None
-    flat = flat.reshape(-1).view(np.uint8)
-    for at in range(0, len(flat), _HASHED):
-        digest.update(flat[at : at + _HASHED].tobytes())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=_TIMES)
-def _time_text(seconds: int) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC, "" for -1."""
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}Z" if seconds >= 0 else ""
-
-
-def _map(file: Path, dtype: str, shape: list[int], ledger: Path) -> npt.NDArray[np.generic]:
-    damaged = LedgerError(
-        f"column {file.name} of ledger {ledger} is missing or damaged", remedy="import the ledger again"
-    )
-    try:
-        column = np.load(file, mmap_mode="r" if np.prod(shape) else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
-        raise damaged from fault
-    if column.dtype.str != dtype or list(column.shape) != shape:
-        raise damaged
-    column = np.asarray(column)
-    column.flags.writeable = False  # as mapped ones are: Numba compiles a kernel for each kind of array
-    return column
-
-
-def _find(raw: bytes, rows: U8, key: U64, row: U32) -> int | None:
-    want = np.uint64(int.from_bytes(raw[:8].ljust(8, b"\0"), "big"))
-    at = int(np.searchsorted(key, want))
-    while at < len(key) and key[at] == want:
-        if rows[row[at]].tobytes() == raw:
-            return int(row[at])
-        at += 1
-    return None

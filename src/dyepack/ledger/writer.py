@@ -56,9 +56,7 @@ def write_ledger(
     notes: list[str],
     replace: bool = False,
 ) -> Manifest:
-    """Write columns and manifest; LedgerError if `path` holds something and `replace` is not set."""
-    check_place(path, replace=replace)
-    columns = built.columns | {"holding_state": holding_state}
+    """Write a ledger of accounts; LedgerError if `path` holds something and `replace` is not set."""
     manifest = Manifest(
         chain=chain,
         assets=[assets.get(key, Asset(key, "", None)) for key in built.assets],
@@ -72,12 +70,25 @@ def write_ledger(
         inputs=inputs,
         notes=built.notes + notes,
     )
+    publish(path, manifest, built.columns | {"holding_state": holding_state}, oversize, replace=replace)
+    return manifest
+
+
+def publish(
+    path: Path,
+    manifest: Manifest,
+    columns: dict[str, npt.NDArray[Any]],
+    oversize: list[OversizeMove] | None = None,
+    *,
+    replace: bool = False,
+) -> None:
+    """Write columns and manifest (whose `columns` are filled in), all or nothing; LedgerError as `check_place`."""
+    check_place(path, replace=replace)
     with _faults(path):
         path.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             check_place(path, replace=replace)
-            _write(path, manifest, columns, oversize)
-    return manifest
+            _write(path, manifest, columns, oversize or [])
 
 
 def _write(path: Path, manifest: Manifest, columns: dict[str, npt.NDArray[Any]], oversize: list[OversizeMove]) -> None:

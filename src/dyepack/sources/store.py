@@ -50,10 +50,10 @@ def store(
     paths = list(files)
     if not imported.moves and not imported.oversize:
         raise InputError(paths[0], "has no move of value in it", remedy="check that it is the right file")
-    inputs = [{"name": p.name, "sha256": _sha256(p), "bytes": p.stat().st_size} for p in paths]
     return store_built(
-        imported, path, chain=chain, inputs=inputs, native=native, covers=covers, complete=complete, replace=replace
-    )
+        imported, path, chain=chain, inputs=input_facts(paths), native=native, covers=covers, complete=complete,
+        replace=replace,
+    )  # fmt: skip
 
 
 def store_built(
@@ -80,6 +80,11 @@ def store_built(
         formats=formats, inputs=inputs, oversize=imported.oversize, counts=counts, notes=imported.notes,
         replace=replace,
     )  # fmt: skip
+
+
+def input_facts(paths: Iterable[Path]) -> list[dict[str, object]]:
+    """What a manifest says of each input file: name, hash, size."""
+    return [{"name": p.name, "sha256": _sha256(p), "bytes": p.stat().st_size} for p in paths]
 
 
 def _nothing(formats: tuple[str, str]) -> RawMoves:
