@@ -56,7 +56,7 @@ def explorer(
         step("writing the ledger")
         made = store(imported, ledger, chain=chain, files=files, native=ETHER, replace=replace,
                      covers=covered)  # fmt: skip
-    _tell(made, ledger, clock, json=json)
+    tell(made, ledger, clock, json=json)
 
 
 @import_app.command()
@@ -93,7 +93,7 @@ def etl(
             imported, ledger, chain=chain, files=[*files, *(receipts or []), *(tokens or [])], native=ETHER,
             covers=covered, complete=covers is None, replace=replace,
         )  # fmt: skip
-    _tell(made, ledger, clock, json=json)
+    tell(made, ledger, clock, json=json)
 
 
 @import_app.command()
@@ -132,21 +132,23 @@ def transfers(
         step("writing the ledger")
         made = store(imported, ledger, chain=chain, files=[file], native=native, replace=replace,
                      covers=covered)  # fmt: skip
-    _tell(made, ledger, clock, json=json)
+    tell(made, ledger, clock, json=json)
 
 
-def _tell(made: Manifest, path: Path, clock: show.Clock, *, json: bool) -> None:
+def tell(made: Manifest, path: Path, clock: show.Clock, *, json: bool) -> None:
+    """What an import made: its manifest, or its counts, notes and rate."""
     from dataclasses import asdict
 
     if json:
         show.out(show.json_text(asdict(made) | {"sha256": made.sha256()}), None)
         return
     counts = {k: v for k, v in made.counts.items() if v}
-    show.out(f"{path}: {counts.pop('moves', 0):,} moves in {counts.pop('transactions', 0):,} transactions\n", None)
+    unit, group = ("moves", "transactions") if "moves" in made.counts else ("transactions", "blocks")
+    show.out(f"{path}: {counts.pop(unit, 0):,} {unit} in {counts.pop(group, 0):,} {group}\n", None)
     show.out("".join(f"  {name.replace('_', ' ')}: {number:,}\n" for name, number in counts.items()), None)
     for text in made.notes:
         show.note(f"note: {text}")
-    show.note(f"{made.counts['moves'] / max(clock(), 1e-9):,.0f} moves/s")
+    show.note(f"{made.counts[unit] / max(clock(), 1e-9):,.0f} {unit}/s")
 
 
 @ledger_app.command()
@@ -159,10 +161,10 @@ def info(
     from dataclasses import asdict
 
     from dyepack.errors import LedgerError
-    from dyepack.ledger.reader import Ledger as Opened
+    from dyepack.ledger.open import open_ledger
     from dyepack.report.terminal import ledger_lines
 
-    opened = Opened.open(path)
+    opened = open_ledger(path)
     if check and (wrong := opened.verify()):
         raise LedgerError(f"{path}: changed since the import: {', '.join(wrong)}", remedy="import the ledger again")
     if json:

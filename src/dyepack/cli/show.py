@@ -43,6 +43,29 @@ def steps(words: str, total: int) -> Iterator[Callable[[str], None]]:
         yield lambda step: progress.update(task, description=f"{words}: {step}", advance=1)
 
 
+@contextmanager
+def flow(words: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar on standard error with bytes, rate and time left; only on a terminal.
+
+    It yields progress(bytes done, bytes in all, what is in hand).
+    """
+    if _state["quiet"] or not sys.stderr.isatty():
+        yield lambda _done, _total, _text: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from dyepack.sinks import visible
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(words, total=None)
+        yield lambda done, total, text: progress.update(
+            task, description=f"{words}: {visible(text)}", completed=done, total=total
+        )
+
+
 def out(text: str, file: Path | None) -> None:
     """Data as text, to a file (written whole) or to standard output."""
     if file is None:

@@ -1,0 +1,1 @@
+"""Importers of Bitcoin and its kin: each reads one form into RawTransactions; no importer writes a ledger."""

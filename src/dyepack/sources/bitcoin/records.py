@@ -1,0 +1,269 @@
+"""JSON from outside, one value after another, and objects whose fields are read with a check.
+
+Takes one document, JSON Lines, or documents one after another; gzip too.
+
+Invariant: no number passes through a binary float (`Written` keeps its text), and what is not strict JSON, or a
+field not of the form that is asked for, is an InputError with its line and the way to the field.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from dyepack.errors import InputError, quoted
+from dyepack.ledger.utxo.schema import MAX_MONEY
+from dyepack.sources.columns import MAX_U32
+from dyepack.sources.csvbytes import GZIP_MAGIC, opening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from io import BufferedReader
+    from pathlib import Path
+
+_PEEK = 1 << 16
+_INT_DIGITS = 20
+_COIN_DIGITS = 8
+_COIN = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,40}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
+_BLANK = re.compile(r"[ \t\n\r]*")
+_FETCH = "fetch the file again: it is cut short or not JSON"
+_AS_GIVEN = "give the file as the program that made it wrote it"
+
+
+class Written(str):
+    """A number that is not a short whole one, as it was written."""
+
+    __slots__ = ()
+
+
+class _NotStrictError(Exception):
+    """What the parser of the standard library takes and JSON does not have."""
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _NotStrictError(f"holds the key {quoted(twice)} twice in one object")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise _NotStrictError(f"holds {word}, which is not JSON")
+
+
+def _whole(text: str) -> object:
+    return int(text) if len(text) <= _INT_DIGITS else Written(text)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Written, parse_int=_whole, parse_constant=_no_number)
+
+
+def first_bytes(path: Path) -> bytes:
+    """How a file begins, unpacked where it is gzip."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_PEEK)
+        if start.startswith(GZIP_MAGIC):
+            with gzip.open(path, "rb") as packed:
+                return packed.read(_PEEK)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(path, f"cannot be read ({error})", remedy="fetch the file again") from error
+    return start
+
+
+def values(path: Path) -> Iterator[tuple[int, object]]:
+    """Each JSON value of a file, with the line on which it begins."""
+    packed = opening(path).startswith(GZIP_MAGIC)
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            yield from _values(path, file)
+    except (EOFError, zlib.error, OSError) as error:
+        raise InputError(path, f"cannot be read ({error})", remedy="fetch the file again") from error
+
+
+def _values(path: Path, file: BufferedReader | gzip.GzipFile) -> Iterator[tuple[int, object]]:
+    for line, raw in enumerate(file, start=1):
+        text = _text(path, raw, line).removeprefix("\ufeff" if line == 1 else "")
+        if not text.strip():
+            continue
+        try:
+            found = list(_decode(path, text, line))
+        except json.JSONDecodeError:
+            # A value may go over several lines: from here on the file is read as a whole.
+            text += _text(path, file.read(), line + 1)
+            try:
+                yield from _decode(path, text, line)
+            except json.JSONDecodeError as error:
+                at = line + error.lineno - 1
+                raise InputError(path, f"is not JSON: {error.msg}", remedy=_FETCH, line=at) from None
+            return
+        yield from found
+
+
+def _text(path: Path, raw: bytes, line: int) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        at = line + raw.count(b"\n", 0, error.start)
+        raise InputError(path, "is not UTF-8 text", remedy="save the file as UTF-8 text", line=at) from None
+
+
+def _decode(path: Path, text: str, line: int) -> Iterator[tuple[int, object]]:
+    """Each value of a text that begins on that line; JSONDecodeError where it is no JSON."""
+    at, counted = _skip(text, 0), 0
+    while at < len(text):
+        line += text.count("\n", counted, at)
+        counted = at
+        yield line, (decoded := parse(path, text, line, at))[0]
+        at = _skip(text, decoded[1])
+
+
+def _skip(text: str, at: int) -> int:
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at
+
+
+def parse(path: Path, text: str, line: int, at: int = 0) -> tuple[object, int]:
+    """The JSON value at that place of a text and where it ends; JSONDecodeError where there is none."""
+    try:
+        return _DECODER.raw_decode(text, at)
+    except _NotStrictError as error:
+        raise InputError(path, str(error), remedy=_AS_GIVEN, line=line) from None
+    except RecursionError:
+        raise InputError(path, "is nested too deep", remedy=_AS_GIVEN, line=line) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A JSON object and where it stands: file, line, and the way to it inside the value of that line."""
+
+    file: Path
+    line: int | None
+    way: str
+    data: Mapping[str, object]
+
+    @classmethod
+    def of(cls, file: Path, line: int | None, value: object, way: str = "") -> Record:
+        """The record of a value; InputError where it is not an object."""
+        if not isinstance(value, dict):
+            raise InputError(file, "an object is needed here", remedy=_AS_GIVEN, line=line, field=way or None)
+        return cls(file, line, way, value)
+
+    def fault(self, key: str, problem: str, remedy: str = _AS_GIVEN) -> InputError:
+        """The error to raise about a field."""
+        return InputError(self.file, problem, remedy=remedy, line=self.line, field=self._at(key))
+
+    def has(self, key: str) -> bool:
+        """Whether the field is there and not null."""
+        return self.data.get(key) is not None
+
+    def text(self, key: str) -> str:
+        """A field of text."""
+        value = self.data.get(key)
+        if not isinstance(value, str) or isinstance(value, Written):
+            raise self._wrong(key, "text")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """A field that is true or false."""
+        value = self.data.get(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
+
+    def whole(self, key: str, *, least: int = 0, most: int = MAX_U32) -> int:
+        """A whole number between two bounds."""
+        value = self.data.get(key)
+        if type(value) is not int or not least <= value <= most:
+            raise self._wrong(key, f"a whole number from {least} to {most}")
+        return value
+
+    def satoshi(self, key: str) -> int:
+        """An amount in the base unit."""
+        value = self.data.get(key)
+        if type(value) is not int or not 0 <= value <= MAX_MONEY:
+            raise self._wrong(key, "an amount in whole satoshi, not negative and not above 21 million coins")
+        return value
+
+    def coins(self, key: str) -> int:
+        """An amount written in coins, as satoshi."""
+        value = self.data.get(key)
+        is_number = type(value) is int or isinstance(value, Written)
+        units = parse_coins(str(value)) if is_number else None
+        if units is None:
+            raise self._wrong(key, "an amount in coins with at most 8 decimals, not above 21 million")
+        return units
+
+    def digest(self, key: str) -> bytes:
+        """A hash of 32 bytes in the order in which people write it."""
+        found = _bytes(self.data.get(key))
+        if found is None or len(found) != 32:
+            raise self._wrong(key, "64 hexadecimal digits")
+        return found
+
+    def octets(self, key: str) -> bytes:
+        """Bytes in hexadecimal."""
+        found = _bytes(self.data.get(key))
+        if found is None:
+            raise self._wrong(key, "bytes in hexadecimal")
+        return found
+
+    def record(self, key: str) -> Record:
+        """A field that is an object."""
+        return Record.of(self.file, self.line, self.data.get(key), self._at(key))
+
+    def records(self, key: str) -> list[Record]:
+        """A field that is a list of objects."""
+        found = self.data.get(key)
+        if not isinstance(found, list):
+            raise self._wrong(key, "a list")
+        return [Record.of(self.file, self.line, value, f"{self._at(key)}[{i}]") for i, value in enumerate(found)]
+
+    def _at(self, key: str) -> str:
+        return f"{self.way}.{key}" if self.way else key
+
+    def _wrong(self, key: str, what: str) -> InputError:
+        if not self.has(key):
+            return self.fault(key, "the field is missing", f"give a file that has it: it must be {what}")
+        return self.fault(key, f"{_shown(self.data[key])} is not {what}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (str, int)):
+        return quoted(str(value))
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def _bytes(value: object) -> bytes | None:
+    """Bytes of a hexadecimal text; None where it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = bytes.fromhex(value)
+    except ValueError:
+        return None
+    # The standard library skips blanks.
+    return found if 2 * len(found) == len(value) else None
+
+
+def parse_coins(text: str) -> int | None:
+    """Satoshi of a decimal number of coins, 0 to 21 million, exactly; None where it is none."""
+    found = _COIN.fullmatch(text)
+    if not found:
+        return None
+    whole, rest, exponent = found.group(1), found.group(2) or "", int(found.group(3) or 0)
+    shift = exponent + _COIN_DIGITS - len(rest)
+    digits = int(whole + rest)
+    if shift >= 0:
+        units = digits * 10**shift
+    else:
+        units, lost = divmod(digits, 10**-shift)
+        if lost:
+            return None
+    return units if units <= MAX_MONEY else None
