@@ -13,7 +13,7 @@ from dyepack.cli.app import main
 from dyepack.errors import EXIT_INCOMPLETE
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/real-data.md"]
+DOCUMENTS = ["README.md", "docs/real-data.md", "docs/bank.md"]
 LAYERS = re.findall(r"^\d\. `(\w+)` ", (ROOT / "docs/architecture.md").read_text(), flags=re.MULTILINE)
 
 
@@ -74,7 +74,7 @@ def imports(file: Path) -> set[str]:
 def test_inner_folders_do_not_import_outer_ones() -> None:
     assert set(LAYERS) == {p.parent.name for p in (ROOT / "src/dyepack").glob("*/__init__.py")}
     for at, folder in enumerate(LAYERS):
-        for file in (ROOT / "src/dyepack" / folder).glob("*.py"):
+        for file in (ROOT / "src/dyepack" / folder).rglob("*.py"):
             outer = imports(file) & set(LAYERS[at + 1 :])
             assert not outer, f"{folder}/{file.name} imports {outer}"
 
@@ -93,6 +93,6 @@ def test_theft_files_of_the_examples_are_read() -> None:
     from dyepack.tracing.theft import read_theft
 
     files = list((ROOT / "examples").rglob("theft.toml"))
-    assert len(files) == 2
+    assert len(files) == 3
     for file in files:
         assert read_theft(file).legs

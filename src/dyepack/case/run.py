@@ -5,21 +5,26 @@ Invariant: a Trace is a pure function of its inputs; the headline rule is fixed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.tags.model import TagSet
 from dyepack.tags.naming import place_names, stops
 from dyepack.tracing.account import build
 from dyepack.tracing.engine import run_rules
 from dyepack.tracing.flows import flows
 from dyepack.tracing.moves import DyedMove, dyed_moves
-from dyepack.tracing.resolve import Parameters, resolve
+from dyepack.tracing.resolve import Parameters, resolve, usual_fees
+from dyepack.tracing.utxo import account as utxo_account
+from dyepack.tracing.utxo import engine as utxo_engine
+from dyepack.tracing.utxo import moves as utxo_moves
+from dyepack.tracing.utxo import resolve as utxo_resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.open import AnyLedger
     from dyepack.tracing.statement import Flow, Statement
     from dyepack.tracing.theft import Theft
 
@@ -42,20 +47,32 @@ class Trace:
 
 
 def trace(
-    ledger: Ledger,
+    ledger: AnyLedger,
     thefts: list[Theft],
     tags: TagSet,
     parameters: Parameters,
     *,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Trace:
-    """Follow the thefts under every rule and account for every unit."""
+    """Follow the thefts under every rule and account for every unit.
+
+    Parameters that leave `fees` empty get what is usual on the ledger and in the direction.
+    """
     used = TagSet()
     used.add(t for t in tags.tags if ledger.find_address(t.address) is not None)
-    resolved = resolve(ledger, thefts, parameters, stops(used))
-    runs, balances = run_rules(ledger, resolved.plan, parameters.rule, progress=progress)
-    progress("statement")
+    parameters = replace(parameters, fees=parameters.fees or usual_fees(ledger, backward=parameters.backward))
     title = ("+".join(t.id for t in thefts), "; ".join(t.title or t.id for t in thefts))
-    statement = build(ledger, resolved, runs, balances, parameters, place_names(used), title)
-    moves = dyed_moves(ledger, resolved.plan, runs[parameters.rule])
+    names = place_names(used)
+    if isinstance(ledger, UtxoLedger):
+        spent = utxo_resolve.resolve(ledger, thefts, parameters, stops(used))
+        found, balances = utxo_engine.run_rules(ledger, spent.plan, parameters.rule, progress=progress)
+        progress("statement")
+        statement = utxo_account.build(ledger, spent, found, balances, parameters, names, title)
+        moves = utxo_moves.dyed_moves(ledger, spent.plan, found[parameters.rule])
+    else:
+        resolved = resolve(ledger, thefts, parameters, stops(used))
+        runs, balances = run_rules(ledger, resolved.plan, parameters.rule, progress=progress)
+        progress("statement")
+        statement = build(ledger, resolved, runs, balances, parameters, names, title)
+        moves = dyed_moves(ledger, resolved.plan, runs[parameters.rule])
     return Trace(thefts, parameters, ledger.sha256, ledger.chain, used, statement, moves)

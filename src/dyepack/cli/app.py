@@ -15,7 +15,11 @@ import typer
 from dyepack import __version__
 from dyepack.cli import show
 from dyepack.cli.case import case_commands
+from dyepack.cli.clusters import clusters
 from dyepack.cli.demo import demo
+from dyepack.cli.exposure import exposure
+from dyepack.cli.import_bank import bank
+from dyepack.cli.import_bitcoin import bitcoin
 from dyepack.cli.ledger import import_app, ledger_app
 from dyepack.cli.trace import trace
 from dyepack.errors import EXIT_FAILURE, EXIT_INTERRUPTED, DyepackError
@@ -34,11 +38,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG, rich_markup_mode=None,
     help="Follow stolen money across ledgers, exactly: every stolen unit is always somewhere.",
 )  # fmt: skip
+import_app.command()(bitcoin)
+import_app.command()(bank)
 app.add_typer(import_app, name="import")
 app.add_typer(ledger_app, name="ledger")
 app.command()(demo)
 app.command()(trace)
 case_commands(app)
+app.command()(clusters)
+app.command()(exposure)
 
 
 def _version(value: bool) -> None:

@@ -96,10 +96,10 @@ def rerun(
     from dyepack.case.folder import Case, files_of
     from dyepack.case.run import trace
     from dyepack.errors import CaseError
-    from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.open import open_ledger
 
     opened = Case(case)
-    on = Ledger.open(ledger)
+    on = open_ledger(ledger)
     if on.sha256 != opened.about["ledger"]["sha256"]:
         raise CaseError(f"{ledger} is not the ledger of this case", remedy="give the ledger with the hash in case.json")
     if wrong := on.verify():

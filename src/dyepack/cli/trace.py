@@ -32,8 +32,10 @@ def trace(
     until: Annotated[str, typer.Option(help="Last time to follow, as 2023-01-01 or 2023-01-01T12:00:00Z.")] = "",
     hub: Annotated[int, typer.Option(help="Do not follow through an address with more counterparties (0: no limit).",
                                      min=0)] = 3000,
-    fees: Annotated[str, typer.Option(help="clean-first (the default forward) or rule (backward): what pays fees.")]
+    fees: Annotated[str, typer.Option(help="Accounts: clean-first (usual) or rule (backward); outputs: last or first.")]
         = "",
+    follow_fees: Annotated[bool, typer.Option("--follow-fees", help="Outputs: fees go on into their block's coinbase.")]
+        = False,
     follow: Annotated[Texts, typer.Option(help="ADDRESS=REASON: go on through it whatever its tags say.")] = None,
     stop: Annotated[Texts, typer.Option(help="ADDRESS=REASON: stop there.")] = None,
     backward: Annotated[bool, typer.Option("--backward", help="Follow the money to where it came from.")] = False,
@@ -56,18 +58,18 @@ def trace(
     """
     from dyepack.case.folder import check_place, write_case
     from dyepack.case.run import trace as run
-    from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.open import open_ledger
 
     show.one_form(json=json, csv=csv)
     show.check_file(html)
     if out is not None:
         check_place(out, replace=replace)
-    thefts = _thefts(theft or [], tx or [], asset, ledger, both=backward)
+    thefts = thefts_of(theft or [], tx or [], asset, ledger, both=backward)
     known = load_tags(tags or [], tag_list or [])
     with show.steps("tracing", 9) as step:
-        fees = fees or ("rule" if backward else "clean-first")
         parameters = _parameters(rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward)
-        found = run(Ledger.open(ledger), thefts, known, parameters, progress=step)
+        parameters.follow_fees = follow_fees
+        found = run(open_ledger(ledger), thefts, known, parameters, progress=step)
     for text in known.notes:
         show.note(f"tags: {text}")
     if out is None:
@@ -84,9 +86,10 @@ def trace(
     return show.statement(found.statement, json=json, csv=csv, every=every)
 
 
-def _thefts(files: list[Path], txs: list[str], asset: str, ledger: Path, *, both: bool) -> list[Theft]:
+def thefts_of(files: list[Path], txs: list[str], asset: str, ledger: Path, *, both: bool) -> list[Theft]:
+    """The thefts of files, or one made of transactions; `both`: transactions beside files are allowed."""
     from dyepack.errors import UsageError
-    from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.open import open_ledger
     from dyepack.tracing.theft import parse_theft, read_theft
 
     if not files and not txs:
@@ -98,7 +101,7 @@ def _thefts(files: list[Path], txs: list[str], asset: str, ledger: Path, *, both
         return thefts
     import json
 
-    opened = Ledger.open(ledger)
+    opened = open_ledger(ledger)
     chain, asset = opened.chain, asset or opened.assets[0].key
     lines = ['id = "command-line"', f"title = {json.dumps('Transaction ' + ', '.join(txs))}"]
     lines += [f"chain = {json.dumps(chain)}", "[[leg]]", f"name = {json.dumps(asset)}", f"asset = {json.dumps(asset)}"]

@@ -15,7 +15,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dyepack.ledger.manifest import OUTPUTS
 from dyepack.ledger.schema import AFTER_TRANSACTIONS
+from dyepack.ledger.utxo.reader import UtxoLedger
+from dyepack.ledger.utxo.supply import supply
 from dyepack.report.words import Names, counted, joined, labelled, stop_words, utc
 from dyepack.sinks import for_terminal, visible
 from dyepack.tracing.path import EXACT
@@ -24,7 +27,7 @@ from dyepack.tracing.rules import EXAMPLE, RULES, work_example
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.open import AnyLedger
     from dyepack.tracing.path import Routes, Step
     from dyepack.tracing.statement import Statement, Terminal
 
@@ -234,7 +237,7 @@ def rules_lines() -> Group:
     return Group(words, Text(""), Text(f"An account: {story}; closing balance 5."), table)
 
 
-def ledger_lines(ledger: Ledger, *, checked: bool) -> Group:
+def ledger_lines(ledger: AnyLedger, *, checked: bool) -> Group:
     """What a ledger says about itself."""
     about = ledger.manifest
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -245,10 +248,14 @@ def ledger_lines(ledger: Ledger, *, checked: bool) -> Group:
         when = datetime.fromtimestamp(where["time"], UTC).isoformat() if where.get("time", -1) >= 0 else "time unknown"
         rank = where.get("tx_index")
         place = "after its transactions" if rank == AFTER_TRANSACTIONS else f"transaction {rank}"
-        rows.append((f"{end} position", f"block {where.get('block')}, {place}, {when}"))
+        place = f"block {where.get('block')}" + ("" if rank is None else f", {place}")
+        rows.append((f"{end} position", f"{place}, {when}"))
     rows += [(name.replace("_", " "), f"{number:,}") for name, number in about.counts.items() if number]
-    rows += [(f"holdings, {state.split(':')[0]}", f"{number:,} ({state.split(':', 1)[1].strip()})")
+    what = "blocks" if about.model == OUTPUTS else "holdings"
+    rows += [(f"{what}, {state.split(':')[0]}", f"{number:,} ({state.split(':', 1)[1].strip()})")
              for state, number in about.completeness.items() if number]  # fmt: skip
+    if checked and isinstance(ledger, UtxoLedger):
+        rows += _supply_rows(ledger)
     rows += [("input", ", ".join(f"{k} {v}" if k != "name" else str(v) for k, v in i.items())) for i in about.inputs]
     rows += [("asset", f"{a.key} {a.symbol} ({'decimals unknown' if a.decimals is None else f'{a.decimals} decimals'})")
              for a in about.assets[:SHOWN]]  # fmt: skip
@@ -257,6 +264,18 @@ def ledger_lines(ledger: Ledger, *, checked: bool) -> Group:
     for name, text in rows:
         table.add_row(Text(name), safe_long(text))
     return Group(table)
+
+
+def _supply_rows(ledger: UtxoLedger) -> list[tuple[str, str]]:
+    """The supply of a chain, added up from its outputs."""
+    sums, asset = supply(ledger), ledger.assets[0]
+    parts = {"new coins": sums.new, "fees": sums.fees, "brought in from outside": sums.brought,
+             "unspent": sums.unspent, "destroyed by duplicates": sums.destroyed}  # fmt: skip
+    said = "exact: claimed + brought = unspent + destroyed + fees" if sums.holds else "the sums do not agree"
+    if not sums.exact:
+        said = "not to be proved: values of some inputs are not known"
+    return [*((name, f"{asset.format(units)} {asset.symbol}") for name, units in parts.items() if units),
+            ("supply", said)]  # fmt: skip
 
 
 def safe_long(text: str, style: str = "") -> Text:

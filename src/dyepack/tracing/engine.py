@@ -44,19 +44,23 @@ def run_rules(
     ledger: Ledger, plan: Plan, headline: str, *, progress: Callable[[str], None] = lambda _: None
 ) -> tuple[dict[str, Run], list[Balance]]:
     """Every rule (backward: those that reverse exactly), the headline first; runs by rule and all balances."""
-    if not rule(headline).conserves:
-        raise UsageError(f"{headline} makes money out of nothing and cannot be the headline rule",
-                         remedy="choose a conserving rule, as fifo; poison is shown beside it anyway")  # fmt: skip
-    if plan.backward and not rule(headline).reverses:
-        raise UsageError(f"{headline} cannot be run backward exactly", remedy="use fifo, lifo-a or lifo-b")
-    names = [headline] + [r.name for r in RULES.values() if r.name != headline and (r.reverses or not plan.backward)]
     runs: dict[str, Run] = {}
     balances: list[Balance] = []
     large = False
     books = Books(ledger, plan.declared)
-    for name in names:
+    for name in rules_to_run(headline, backward=plan.backward):
         progress(name)
         runs[name], proof = run_rule(books, plan, name, large=large)
         large = large or runs[name].replayed > PLAIN_UP_TO
         balances += proof
     return runs, balances
+
+
+def rules_to_run(headline: str, *, backward: bool) -> list[str]:
+    """The rules of a trace, the headline first; UsageError if that cannot be it."""
+    if not rule(headline).conserves:
+        raise UsageError(f"{headline} makes money out of nothing and cannot be the headline rule",
+                         remedy="choose a conserving rule, as fifo; poison is shown beside it anyway")  # fmt: skip
+    if backward and not rule(headline).reverses:
+        raise UsageError(f"{headline} cannot be run backward exactly", remedy="use fifo, lifo-a or lifo-b")
+    return [headline] + [r.name for r in RULES.values() if r.name != headline and (r.reverses or not backward)]

@@ -13,8 +13,8 @@ from dyepack.tracing.statement import Flow, Statement
 if TYPE_CHECKING:
     from dyepack.tracing.moves import DyedMove
 
-_THROUGH = ("carried", "converted")
 _HELD = ("held", "gap", "date_limit")
+_THROUGH = ("carried", "converted", *_HELD)
 _AT_SOURCE = ("issued", "unexplained", "declared")
 
 

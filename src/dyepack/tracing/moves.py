@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 class DyedMove:
     """Dyed units of one leg that one move carried.
 
-    move      id in the ledger; negative: a declared deposit
+    move      id in the ledger (of outputs: of the transaction); negative: a declared deposit
     time      UTC, "" where nobody said (a deposit declared for a block)
-    kind      of the move (MoveKind in lower case), "declared" for a deposit; `index` its trace or log index
+    kind      of the move (MoveKind in lower case), "declared" for a deposit; `index` its trace or log index; on a
+              ledger of outputs "output", `index` its number, or "fee"
     source    address that the units left, "" where the theft itself brought them
     target    address that they reached, "" for fees
     value     all units of the move; `units` of them are dyed, `fresh` of these by this very move
     hop       moves from the theft, this one included
     stop      "carried", or why they went no further
+    spent     on a ledger of outputs the output that the units left, and
+    made      the output that they reached (transaction:number, "fee:transaction")
     """
 
     move: int
@@ -46,6 +49,8 @@ class DyedMove:
     fresh: int
     hop: int
     stop: str
+    spent: str = ""
+    made: str = ""
 
 
 FIELDS = [f.name for f in fields(DyedMove)]

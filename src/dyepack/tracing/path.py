@@ -72,22 +72,25 @@ class Ways:
 
 
 def ways(moves: list[DyedMove], rule: str) -> Ways:
-    """Replay the dyed units of each leg through the places of a case."""
+    """Replay the dyed units of each leg through the places of a case (on a ledger of outputs, through the outputs,
+    which lifo-b empties from the front: it is the transaction's outputs that are filled in reverse)."""
     out = Ways()
     paid: dict[tuple[int, str], deque[Part]] = {}
     for at, move in enumerate(moves):
         parts = [Part(-1, 0, move.fresh)] if move.fresh else []
         need = move.units - move.fresh
-        pot = out.left.get((move.leg, move.source, move.asset))
+        pot = out.left.get((move.leg, move.spent or move.source, move.asset))
         waiting = paid.get((move.leg, move.txid))
         if need and pot:
-            parts += _take(pot, need, rule)
+            parts += _take(pot, need, "fifo" if move.spent and rule == "lifo-b" else rule)
         elif need and waiting:
             payment = waiting.popleft()
             parts.append(Part(payment.feeder, 0, need, of=payment.units))
         out.parts.append(parts)
         if move.stop == "carried":
-            out.left.setdefault((move.leg, move.target, move.asset), deque()).append(Part(at, 0, move.units))
+            out.left.setdefault((move.leg, move.made or move.target, move.asset), deque()).append(
+                Part(at, 0, move.units)
+            )
         elif move.stop == "converted":
             paid.setdefault((move.leg, move.txid), deque()).append(Part(at, 0, move.units))
     return out

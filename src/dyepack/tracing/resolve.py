@@ -12,6 +12,7 @@ import numpy as np
 
 from dyepack.errors import TheftError, UsageError, quoted
 from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.money import parse_units
 from dyepack.tracing.plan import FOLLOW, Declared, Plan
 from dyepack.tracing.terminals import Stop
@@ -19,7 +20,9 @@ from dyepack.tracing.terminals import Stop
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dyepack.ledger.open import AnyLedger
     from dyepack.ledger.reader import Ledger
+    from dyepack.money import Asset
     from dyepack.tracing.theft import Deposit, Leg, LegMove, Outflow, Theft
 
 
@@ -32,7 +35,9 @@ class Parameters:
     hops      moves from the theft after which dye is not followed (0: no limit)
     until     last time (seconds UTC) whose moves are followed
     hub       distinct counterparties above which an address is not followed (0: no limit)
-    fees      "clean-first" (fees are paid from clean units first) or "rule" (as payments are)
+    fees      accounts: "clean-first" (fees are paid from clean units first) or "rule" (as payments are); outputs:
+              "last" (the fee is what outputs leave over) or "first" (taken before them); "": what is
+              usual (clean-first; backward rule; outputs last), which run.trace puts in
     follow    addresses to go on through whatever their tags say, with the reason
     stop      addresses to stop at, with the reason
     """
@@ -42,11 +47,13 @@ class Parameters:
     hops: int = 0
     until: int | None = None
     hub: int = 3000
-    fees: str = "clean-first"
+    fees: str = ""
     follow: dict[str, str] = field(default_factory=dict)
     stop: dict[str, str] = field(default_factory=dict)
     backward: bool = False
     """Follow to where the money came from; fees then follow the rule."""
+    follow_fees: bool = False
+    """Outputs only: follow fees into the coinbase of their block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +80,11 @@ def resolve(ledger: Ledger, thefts: list[Theft], parameters: Parameters, stops: 
     """Find everything in the ledger; `stops` are the addresses whose tags end a trace."""
     out = Resolved(Plan({}), [], [])
     for theft in thefts:
-        if theft.chain != ledger.chain:
-            raise TheftError(
-                f"theft {quoted(theft.id)} is on chain {quoted(theft.chain)}, the ledger holds {quoted(ledger.chain)}",
-                remedy="trace it on a ledger of its own chain",
-            )
+        check_chain(ledger, theft)
         for leg in theft.legs:
             _add_leg(ledger, out, theft, leg)
     out.plan.declared.sort(key=lambda d: d.before_move)
-    _add_stops(ledger, out, thefts, parameters, stops)
+    out.plan.stops = stop_places(ledger, thefts, parameters, stops, out.notes)
     _add_limits(ledger, out, parameters)
     return out
 
@@ -178,15 +181,7 @@ def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Depos
             f"theft {quoted(theft.id)}: {quoted(deposit.to)} never held {ledger.assets[asset].key} in the ledger",
             remedy="check the address and the asset of the deposit",
         )
-    units = deposit.units
-    if units is None:
-        try:
-            units = parse_units(deposit.amount, ledger.assets[asset].decimals or 0)
-        except ValueError as fault:
-            raise TheftError(f"theft {quoted(theft.id)}: amount {quoted(deposit.amount)} {fault}",
-                             remedy="write a plain decimal number") from fault  # fmt: skip
-    if not 0 < units < 1 << 128:
-        raise TheftError(f"theft {quoted(theft.id)}: a deposit of {units} units", remedy="give a positive amount")
+    units = deposit_units(theft, deposit, ledger.assets[asset])
     block = min(deposit.block or 0, 0xFFFFFFFF)
     if deposit.tx:
         tx = _tx(ledger, theft, deposit.tx)
@@ -197,20 +192,52 @@ def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Depos
     return Declared(before, holding, leg, units, deposit.tx, block)
 
 
-def _add_stops(
-    ledger: Ledger, out: Resolved, thefts: list[Theft], parameters: Parameters, stops: Mapping[str, Stop]
-) -> None:
-    for text, stop in stops.items():
+def usual_fees(ledger: AnyLedger, *, backward: bool) -> str:
+    """What `fees` is where nobody said."""
+    if isinstance(ledger, UtxoLedger):
+        return "last"
+    return "rule" if backward else "clean-first"
+
+
+def check_chain(ledger: AnyLedger, theft: Theft) -> None:
+    """TheftError unless the theft is on the ledger's chain."""
+    if theft.chain != ledger.chain:
+        raise TheftError(
+            f"theft {quoted(theft.id)} is on chain {quoted(theft.chain)}, the ledger holds {quoted(ledger.chain)}",
+            remedy="trace it on a ledger of its own chain",
+        )
+
+
+def deposit_units(theft: Theft, deposit: Deposit, asset: Asset) -> int:
+    """Base units of a declared deposit."""
+    units = deposit.units
+    if units is None:
+        try:
+            units = parse_units(deposit.amount, asset.decimals or 0)
+        except ValueError as fault:
+            raise TheftError(f"theft {quoted(theft.id)}: amount {quoted(deposit.amount)} {fault}",
+                             remedy="write a plain decimal number") from fault  # fmt: skip
+    if not 0 < units < 1 << 128:
+        raise TheftError(f"theft {quoted(theft.id)}: a deposit of {units} units", remedy="give a positive amount")
+    return units
+
+
+def stop_places(
+    ledger: AnyLedger, thefts: list[Theft], parameters: Parameters, tagged: Mapping[str, Stop], notes: list[str]
+) -> dict[int, int]:
+    """What ends a trace at which address: tags, the victims themselves, then what the user said."""
+    found: dict[int, int] = {}
+    for text, stop in tagged.items():
         address = ledger.find_address(text)
         if address is not None:
-            out.plan.stops[address] = int(stop)
+            found[address] = int(stop)
     for theft in thefts:
         for text in theft.victims:
             address = ledger.find_address(text)
             if address is None:
-                out.notes.append(f"the victim's address {quoted(text)} does not occur in the ledger")
+                notes.append(f"the victim's address {quoted(text)} does not occur in the ledger")
             elif not parameters.backward:
-                out.plan.stops[address] = int(Stop.RETURNED)
+                found[address] = int(Stop.RETURNED)
     both = sorted({t.lower() for t in parameters.stop} & {t.lower() for t in parameters.follow})
     if both:
         raise UsageError(f"{quoted(both[0])} is to be stopped at and followed through", remedy="say one of the two")
@@ -219,26 +246,38 @@ def _add_stops(
             address = ledger.find_address(text)
             if address is None:
                 raise TheftError(f"address {quoted(text)} is not in the ledger", remedy="check --stop and --follow")
-            out.plan.stops[address] = stop_code
+            found[address] = stop_code
+    return found
 
 
-def _add_limits(ledger: Ledger, out: Resolved, parameters: Parameters) -> None:
-    plan = out.plan
-    if parameters.fees not in ("clean-first", "rule"):
-        raise UsageError(f"fees can be clean-first or rule, not {quoted(parameters.fees)}", remedy="see --help")
-    if parameters.backward and parameters.fees != "rule":
-        raise UsageError("backward, fees follow the rule: what is clean is not known", remedy="say --fees rule")
-    plan.fees_by_rule = parameters.fees == "rule"
-    plan.backward = parameters.backward
-    plan.hop_limit, plan.hub_limit = parameters.hops, parameters.hub
+def cut_offs(ledger: AnyLedger, parameters: Parameters) -> dict[int, int]:
+    """Asset id -> base units below which dye is not followed."""
+    found: dict[int, int] = {}
     for key, text in parameters.cut_off.items():
         asset = ledger.asset_id(key)
         if asset is None:
             raise UsageError(f"the ledger has no asset {quoted(key)}", remedy="see `dyepack ledger info`")
         try:
-            plan.cut_off[asset] = parse_units(text, ledger.assets[asset].decimals or 0)
+            found[asset] = parse_units(text, ledger.assets[asset].decimals or 0)
         except ValueError as fault:
             raise UsageError(f"the cut-off {quoted(text)} {fault}", remedy="write a plain decimal number") from fault
+    return found
+
+
+def _add_limits(ledger: Ledger, out: Resolved, parameters: Parameters) -> None:
+    plan = out.plan
+    fees = parameters.fees or usual_fees(ledger, backward=parameters.backward)
+    if fees not in ("clean-first", "rule"):
+        raise UsageError(f"fees can be clean-first or rule on a ledger of accounts, not {quoted(fees)}",
+                         remedy="see --help")  # fmt: skip
+    if parameters.follow_fees:
+        raise UsageError("fees are followed on ledgers of outputs only", remedy="leave --follow-fees out")
+    if parameters.backward and fees != "rule":
+        raise UsageError("backward, fees follow the rule: what is clean is not known", remedy="say --fees rule")
+    plan.fees_by_rule = fees == "rule"
+    plan.backward = parameters.backward
+    plan.hop_limit, plan.hub_limit = parameters.hops, parameters.hub
+    plan.cut_off = cut_offs(ledger, parameters)
     if parameters.until is not None:
         late = np.flatnonzero(ledger.tx_time > parameters.until)
         plan.end_move = ledger.tx_moves(int(late[0])).start if len(late) else None

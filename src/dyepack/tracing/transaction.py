@@ -1,8 +1,7 @@
 """A transaction with many inputs and outputs (UTXO chains): a holding that lives for one transaction.
 
 Deposit the inputs in order, withdraw the outputs in the order the rule wants, the fee last (or first).
-Invariant: the shares of outputs and fee sum to the dye of the inputs under every rule but poison; dirty-first
-reports what it drops.
+Invariant: the pieces of outputs and fee sum to those of the inputs, leg by leg, under every rule but poison.
 """
 
 from __future__ import annotations
@@ -31,15 +30,14 @@ taint-first is TIHO (taint in, highest out), taint-first-lowest TILO, clean-firs
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Dyed pieces per output, in the transaction's own output order, those of the fee, and those dropped."""
+    """The pieces, clean ones included, of each output in the transaction's own order, and of the fee."""
 
     outputs: list[list[Piece]]
     fee: list[Piece]
-    dropped: list[Piece]
 
     def dyed(self, output: int) -> int:
         """Dyed units in one output."""
-        return sum(u for _, u in self.outputs[output])
+        return sum(u for leg, u in self.outputs[output] if leg)
 
 
 def split(inputs: list[list[Piece]], outputs: list[int], rule: str, *, fee_first: bool = False) -> Split:
@@ -56,21 +54,18 @@ def split(inputs: list[list[Piece]], outputs: list[int], rule: str, *, fee_first
     kind, order = RULES[rule]
     pot = kind()
     for pieces in inputs:
-        pot.deposit(pieces)
+        pot.deposit([p for p in pieces if p[1]])
     shares: list[list[Piece]] = [[] for _ in outputs]
     fee_share = pot.withdraw(fee) if fee_first and fee else []
-    for at in _order(outputs, order):
+    for at in withdraw_order(outputs, order):
         shares[at] = pot.withdraw(outputs[at]) if outputs[at] else []
     if not fee_first and fee:
         fee_share = pot.withdraw(fee)
-    dropped: list[Piece] = []
-    if rule == "dirty-first":
-        shares, dropped = _drop_mixed([*shares, fee_share])
-        fee_share = shares.pop()
-    return Split([_dyed(s) for s in shares], _dyed(fee_share), dropped)
+    return Split(shares, fee_share)
 
 
-def _order(outputs: list[int], order: str) -> list[int]:
+def withdraw_order(outputs: list[int], order: str) -> list[int]:
+    """Numbers of the outputs in the order in which they are filled."""
     places = list(range(len(outputs)))
     if order == "reversed":
         return places[::-1]
@@ -81,11 +76,17 @@ def _order(outputs: list[int], order: str) -> list[int]:
     return places
 
 
-def _dyed(pieces: list[Piece]) -> list[Piece]:
-    return [p for p in pieces if p[0]]
+def dye_clean(pieces: list[Piece], leg: int, units: int) -> tuple[list[Piece], int]:
+    """Dye the first `units` clean units; the pieces, and how many were dyed (dyed units keep their leg)."""
+    out: list[Piece] = []
+    left = units
+    for old, part in pieces:
+        new = 0 if old else min(left, part)
+        left -= new
+        out += [(leg, new)] * (new > 0) + [(old, part - new)] * (part > new)
+    return out, units - left
 
 
-def _drop_mixed(shares: list[list[Piece]]) -> tuple[list[list[Piece]], list[Piece]]:
-    """Keep only shares that are dyed through and through."""
-    dropped = [p for s in shares if any(leg == 0 for leg, _ in s) for p in _dyed(s)]
-    return [[] if any(leg == 0 for leg, _ in s) else s for s in shares], dropped
+def is_mixed(pieces: list[Piece]) -> bool:
+    """Whether clean and dyed units are together in an output: dirty-first follows no such output."""
+    return len({leg == 0 for leg, _ in pieces}) == 2

@@ -1,0 +1,46 @@
+"""Running the rules on a ledger of outputs: which replay serves, and the proof after each.
+
+Invariant: every run of a conserving rule has been proved to balance before anyone sees it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dyepack.tracing.engine import rules_to_run
+from dyepack.tracing.rules import rule
+from dyepack.tracing.utxo.backward import replay_backward
+from dyepack.tracing.utxo.balance import prove
+from dyepack.tracing.utxo.replay import replay_at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dyepack.ledger.utxo.reader import UtxoLedger
+    from dyepack.tracing.statement import Balance
+    from dyepack.tracing.utxo.plan import UtxoPlan, UtxoRun
+
+PLAIN_UP_TO = 20_000
+"""Transactions looked at by one rule above which Numba's second of start-up pays for itself."""
+
+
+def run_rules(
+    ledger: UtxoLedger, plan: UtxoPlan, headline: str, *, progress: Callable[[str], None] = lambda _: None
+) -> tuple[dict[str, UtxoRun], list[Balance]]:
+    """Every rule (backward: those that reverse exactly), the headline first; runs by rule and all balances."""
+    runs: dict[str, UtxoRun] = {}
+    balances: list[Balance] = []
+    large = False
+    for name in rules_to_run(headline, backward=plan.backward):
+        progress(name)
+        if plan.backward:
+            run: UtxoRun | None = replay_backward(ledger, plan, name)
+        else:
+            run = None if large else replay_at_most(ledger, plan, name, PLAIN_UP_TO)
+        if run is None:
+            from dyepack.tracing.utxo.kernel import replay
+
+            run, large = replay(ledger, plan, name), True
+        runs[name] = run
+        balances += prove(ledger, plan, run) if rule(name).conserves else []
+    return runs, balances

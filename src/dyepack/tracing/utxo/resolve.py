@@ -1,0 +1,214 @@
+"""From thefts and parameters in words to a UtxoPlan in the ids of one ledger of outputs.
+
+A leg's move names a transaction: its outputs are what was stolen, but for change, which goes back to an address that
+the transaction spends from, or to a victim; `index` is the number of one output. A leg's outflow is every transaction
+that spends from an address.
+Invariant: whatever a theft or a parameter names is found in the ledger, or a TheftError says what is not there; no
+more of an output is dyed than it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dyepack.errors import TheftError, UsageError, quoted
+from dyepack.ledger.utxo.schema import DESTROYED, OUTSIDE
+from dyepack.tracing.resolve import LegIn, check_chain, cut_offs, deposit_units, stop_places, usual_fees
+from dyepack.tracing.utxo.plan import Origin, UtxoPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dyepack.ledger.utxo.reader import UtxoLedger
+    from dyepack.tracing.resolve import Parameters
+    from dyepack.tracing.terminals import Stop
+    from dyepack.tracing.theft import Deposit, Leg, LegMove, Outflow, Theft
+
+
+@dataclass(slots=True)
+class UtxoResolved:
+    """The plan and the legs behind its numbers; `notes` say what was passed over."""
+
+    plan: UtxoPlan
+    legs: list[LegIn] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def resolve(ledger: UtxoLedger, thefts: list[Theft], parameters: Parameters, stops: Mapping[str, Stop]) -> UtxoResolved:
+    """Find everything in the ledger; `stops` are the addresses whose tags end a trace."""
+    out = UtxoResolved(UtxoPlan([]))
+    for theft in thefts:
+        check_chain(ledger, theft)
+        for leg in theft.legs:
+            _add_leg(ledger, out, theft, leg)
+    out.plan.origins.sort(key=lambda o: (o.output, o.leg))
+    out.plan.stops = stop_places(ledger, thefts, parameters, stops, out.notes)
+    _add_limits(ledger, out, parameters)
+    return out
+
+
+def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> None:
+    number = len(out.legs) + 1
+    if ledger.asset_id(leg.asset) is None:
+        raise TheftError(
+            f"leg {quoted(leg.name)} of {quoted(theft.id)}: the ledger has no asset {quoted(leg.asset)}",
+            remedy=f"it holds {quoted(ledger.assets[0].key)}",
+        )
+    victims = {a for a in map(ledger.find_address, theft.victims) if a is not None}
+    outputs = [o for spec in leg.moves for o in _outputs_of(ledger, theft, spec, victims)]
+    outputs += [o for spec in leg.outflows for o in _outflow(ledger, theft, spec, victims)]
+    outputs = list(dict.fromkeys(outputs))
+    taken = {o.output for o in out.plan.origins}
+    if taken & set(outputs):
+        out.notes.append(f"leg {leg.name}: an output already taken by an earlier leg stays with it (first taint wins)")
+    for output in outputs:
+        out.plan.origins.append(Origin(output, number, int(ledger.output_value[output])))
+    for deposit in leg.deposits:
+        out.plan.origins += _deposit(ledger, theft, number, deposit)
+    seen = f"{len(outputs)} output{'s' if len(outputs) > 1 else ''} in the ledger" if outputs else ""
+    said = "; ".join(dict.fromkeys(d.evidence for d in leg.deposits))
+    out.legs.append(LegIn(number, theft.id, leg.name, 0, "; ".join(e for e in (seen, said) if e)))
+
+
+def _tx(ledger: UtxoLedger, theft: Theft, text: str) -> int:
+    tx = ledger.find_tx(text)
+    if tx is None:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: transaction {quoted(text)} is not in the ledger",
+            remedy="import the block of the theft",
+        )
+    return tx
+
+
+def _address(ledger: UtxoLedger, theft: Theft, text: str) -> int:
+    address = ledger.find_address(text)
+    if address is None:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: address {quoted(text)} is not in the ledger",
+            remedy=f"check it (the ledger is of {ledger.manifest.network}), or import its history",
+        )
+    return address
+
+
+def _spent_from(ledger: UtxoLedger, tx: int) -> set[int | None]:
+    """The addresses that a transaction spends from (None: an output that has none)."""
+    return {ledger.input_address(at) for at in ledger.inputs_of(tx)}
+
+
+def _outputs_of(ledger: UtxoLedger, theft: Theft, spec: LegMove, victims: set[int]) -> list[int]:
+    tx = _tx(ledger, theft, spec.tx)
+    sender = _address(ledger, theft, spec.sender) if spec.sender else None
+    receiver = _address(ledger, theft, spec.receiver) if spec.receiver else None
+    senders = _spent_from(ledger, tx)
+    outputs = list(ledger.outputs_of(tx))
+    if spec.index is not None:
+        outputs = outputs[spec.index : spec.index + 1]
+    elif receiver is None:
+        outputs = [o for o in outputs if int(ledger.output_address[o]) not in senders | victims]
+    if receiver is not None:
+        outputs = [o for o in outputs if ledger.output_address[o] == receiver]
+    outputs = [o for o in outputs if ledger.output_value[o]]
+    if not outputs or (sender is not None and sender not in senders):
+        raise TheftError(
+            f"theft {quoted(theft.id)}: transaction {quoted(spec.tx)} has no such output",
+            remedy="check from, to and index (the number of an output, from 0); change is not counted as stolen",
+        )
+    return outputs
+
+
+def _outflow(ledger: UtxoLedger, theft: Theft, spec: Outflow, victims: set[int]) -> list[int]:
+    address = _address(ledger, theft, spec.address)
+    found: list[int] = []
+    timed = spec.since is not None or spec.until is not None
+    for tx in _spenders(ledger, address):
+        if timed and not ledger.tx_time(tx):
+            raise TheftError(
+                f"theft {quoted(theft.id)}: the ledger does not say when transaction {ledger.tx_text(tx)} was made",
+                remedy="leave since and until out, or name the stolen outputs by [[leg.move]]",
+            )
+        time = int(ledger.block_time[ledger.tx_block[tx]])
+        if (spec.since is not None and time < spec.since) or (spec.until is not None and time > spec.until):
+            continue
+        own = victims | {address}
+        if others := _spent_from(ledger, tx) - own:
+            other = next(iter(others))
+            who = "an output without an address" if other is None else ledger.address_text(other)
+            raise TheftError(
+                f"theft {quoted(theft.id)}: transaction {ledger.tx_text(tx)} spends from {quoted(spec.address)} and "
+                f"from {who}, so its outputs are not the victim's alone",
+                remedy="list the other address as a victim if it is one, or name the stolen outputs by [[leg.move]] "
+                "with tx and index",
+            )
+        found += [o for o in ledger.outputs_of(tx)
+                  if ledger.output_value[o] and int(ledger.output_address[o]) not in own]  # fmt: skip
+    if not found:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: nothing left {quoted(spec.address)} in that time",
+            remedy="check the address and the times",
+        )
+    return found
+
+
+def _spenders(ledger: UtxoLedger, address: int) -> list[int]:
+    """The transactions that spend from an address, in chain order."""
+    spent_by = ledger.output_spender[ledger.outputs_at(address).astype(np.int64)]
+    found = set(spent_by[spent_by < DESTROYED].tolist())
+    rows = np.flatnonzero(ledger.outside_address == address)
+    if len(rows):
+        outside = np.flatnonzero(ledger.input_tx == OUTSIDE)[rows]
+        found |= set((np.searchsorted(ledger.tx_input, outside.astype(np.uint64), side="right") - 1).tolist())
+    return sorted(found)
+
+
+def _deposit(ledger: UtxoLedger, theft: Theft, leg: int, deposit: Deposit) -> list[Origin]:
+    if not deposit.tx:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: a deposit on a ledger of outputs names its transaction",
+            remedy="give `tx` instead of `block`",
+        )
+    tx, address = _tx(ledger, theft, deposit.tx), _address(ledger, theft, deposit.to)
+    left = deposit_units(theft, deposit, ledger.assets[0])
+    found: list[Origin] = []
+    for output in ledger.outputs_of(tx):
+        part = min(left, int(ledger.output_value[output])) if ledger.output_address[output] == address else 0
+        if part:
+            found.append(Origin(output, leg, part))
+            left -= part
+    if left:
+        raise TheftError(
+            f"theft {quoted(theft.id)}: transaction {quoted(deposit.tx)} pays {left} satoshi less than that to "
+            f"{quoted(deposit.to)}",
+            remedy="check the amount, or name the stolen outputs by [[leg.move]]",
+        )
+    return found
+
+
+def _add_limits(ledger: UtxoLedger, out: UtxoResolved, parameters: Parameters) -> None:
+    plan = out.plan
+    fees = parameters.fees or usual_fees(ledger, backward=parameters.backward)
+    if fees not in ("last", "first"):
+        raise UsageError(f"fees can be last or first on a ledger of outputs, not {quoted(fees)}",
+                         remedy="see --help")  # fmt: skip
+    if parameters.follow_fees and not ledger.complete:
+        raise UsageError("fees cannot be followed: the ledger does not hold whole blocks without a hole",
+                         remedy="leave --follow-fees out, or import the missing blocks")  # fmt: skip
+    if parameters.follow_fees and parameters.backward:
+        raise UsageError("fees are not followed backward", remedy="leave --follow-fees out")
+    plan.fee_first, plan.follow_fees = fees == "first", parameters.follow_fees
+    plan.backward = parameters.backward
+    plan.hop_limit, plan.hub_limit = parameters.hops, parameters.hub
+    plan.cut_off = cut_offs(ledger, parameters).get(0, 0)
+    if parameters.until is not None:
+        if (ledger.block_time < 0).any():
+            raise UsageError("the ledger does not say when all of its blocks were made, so that a date limit cannot be "
+                             "kept", remedy="leave --until out, or import blocks with their times")  # fmt: skip
+        late = np.flatnonzero(ledger.block_time > parameters.until)
+        plan.end_tx = int(ledger.block_tx[late[0]]) if len(late) else None
+        early = [o for o in plan.origins if plan.end_tx is None or o.output < int(ledger.tx_output[plan.end_tx])]
+        if len(early) < len(plan.origins):
+            out.notes.append(f"{len(plan.origins) - len(early)} stolen outputs are not before the date limit and were "
+                             "left out")  # fmt: skip
+            plan.origins = early
