@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from dyepack.sources.bitcoin import segmentstore
-from dyepack.sources.bitcoin.blockfiles import block_records, unmask
+from dyepack.sources.bitcoin.blocks import segment_store
+from dyepack.sources.bitcoin.blocks.importer import import_blocks
+from dyepack.sources.bitcoin.blocks.node_files import block_records, unmask
+from dyepack.sources.bitcoin.blocks.segment import parse
+from dyepack.sources.bitcoin.blocks.source_files import Part, parts_of
+from dyepack.sources.bitcoin.blocks.wire import identify, walk
 from dyepack.sources.bitcoin.script import classify
-from dyepack.sources.bitcoin.segment import parse
-from dyepack.sources.bitcoin.segments import import_blocks
-from dyepack.sources.bitcoin.sourcefiles import Part, parts_of
-from dyepack.sources.bitcoin.wire import identify, walk
 from tables import Table, middle, rate, say, show, timed
 
 KEY = bytes.fromhex("5ad36f1c88e02b97")
@@ -170,15 +170,15 @@ def stages(part: Part, work: Path) -> Table:
     clear = unmask(raw, part.key)
     records = block_records(part.path, raw, clear)
     segment, walked = parse(part, raw, spent), walk(clear, records.start, records.end)
-    made_from = segmentstore.origin(part, raw, spent)
+    made_from = segment_store.origin(part, raw, spent)
     reading, _ = middle(part.read, _RUNS)
-    hashing, _ = middle(lambda: segmentstore.origin(part, raw, spent), _RUNS)
+    hashing, _ = middle(lambda: segment_store.origin(part, raw, spent), _RUNS)
     lifting, _ = middle(lambda: unmask(raw, part.key), _RUNS)
     walking, _ = middle(lambda: walk(clear, records.start, records.end), _RUNS)
     naming, _ = middle(lambda: identify(walked, clear, records.start), _RUNS)
     sorting, _ = middle(lambda: classify(clear, walked.out_start, walked.out_length), _RUNS)
     whole, _ = middle(lambda: parse(part, raw, spent), _RUNS)
-    writing, _ = middle(lambda: segmentstore.write(work / "stage", made_from, segment), _RUNS)
+    writing, _ = middle(lambda: segment_store.write(work / "stage", made_from, segment), _RUNS)
     rest = whole - lifting - walking - naming - sorting
     total = reading + hashing + whole + writing
     for name, seconds in (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dyepack.tracing.plan import Plan, units
 from dyepack.tracing.replay import replay
 from dyepack.tracing.terminals import Stop
+from tests.effort import examples
 from tests.ledgers import Move, Scene, ledger_of, scenes
 
 
@@ -30,7 +31,9 @@ def without_swaps(moves: list[Move]) -> list[Move]:
     return [Move(m.tx, m.sender, m.receiver, m.units, "native", 0 if m.receiver else 3, n) for n, m in enumerate(moves)]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(scenes(), st.data())
 @pytest.mark.parametrize("rule", ["fifo", "lifo-a", "lifo-b"])
 def test_what_goes_from_one_move_to_another_comes_back(rule: str, scene: Scene, data: st.DataObject) -> None:

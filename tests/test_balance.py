@@ -10,13 +10,14 @@ from dyepack.errors import BalanceError
 from dyepack.tracing.balance import prove
 from dyepack.tracing.replay import replay
 from dyepack.tracing.rules import RULES
+from tests.effort import examples
 from tests.ledgers import Move, Scene, ledger_of, scenes
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 CONSERVING = [r.name for r in RULES.values() if r.conserves]
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(1000), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_every_conserving_rule_balances(scene: Scene) -> None:
     stolen = []
@@ -30,14 +31,14 @@ def test_every_conserving_rule_balances(scene: Scene) -> None:
         )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=SLOW)
 @given(scenes(large=True))
 def test_amounts_up_to_128_bits_balance(scene: Scene) -> None:
     for rule in CONSERVING:
         prove(scene.ledger, scene.plan, replay(scene.ledger, scene.plan, rule))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=SLOW)
 @given(scenes(backward=True))
 def test_backward_balances(scene: Scene) -> None:
     for rule in ("fifo", "lifo-a", "lifo-b"):

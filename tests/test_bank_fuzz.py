@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dyepack.errors import InputError
 from dyepack.sources.bank.books import import_bank
 from tests.bank_books import EXAMPLE_FILES, HEADER, camt, details, entry, mt940, prove
+from tests.effort import examples
 
 SEEDS = [
     camt(entry("40.00", "DBIT", "<AmtDtls><InstdAmt><Amt Ccy='USD'>44</Amt></InstdAmt></AmtDtls>",
@@ -58,7 +59,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return data
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 def test_changed_files(data: bytes) -> None:
     import_of(data)
@@ -70,7 +71,7 @@ def test_changed_files_together(files: list[bytes]) -> None:
     import_of(*files)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace"))))
 @example(BILLION)
 @example(b"<a>" * 100_000)
@@ -83,7 +84,7 @@ def test_any_bytes(data: bytes) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(5000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(mutated(), min_size=1, max_size=2))
 def test_many_changed_files(files: list[bytes]) -> None:
     import_of(*files)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from dyepack.ledger.utxo.address import NETWORKS, WIDTH, address_text, pack, parse_address, unpack
 from dyepack.ledger.utxo.schema import ScriptType
-from dyepack.sources.bitcoin.script import classify_bytes, classify_compiled, classify_hex, classify_plain
+from dyepack.sources.bitcoin.script import classify_bytes, classify_compiled, classify_plain
 from tests.bitcoin_forms import KEY, PLACES
+from tests.effort import examples
 
 # BIP 350, "Test vectors for v0-v16 native segregated witness addresses".
 VALID = {
@@ -94,7 +95,7 @@ def test_base58_by_network() -> None:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sampled_from([("mainnet", "mainnet"), ("testnet", "testnet"), ("regtest", "regtest")]),
        st.integers(0, 18), st.binary(min_size=2, max_size=40))  # fmt: skip
 def test_a_second_library_writes_the_same(networks: tuple[str, str], version: int, program: bytes) -> None:
@@ -165,13 +166,11 @@ def test_forms(script: bytes, kind: ScriptType) -> None:
 
 
 def test_addresses_of_scripts() -> None:
-    found = classify_hex([script.hex() for _, _, script in PLACES])
+    found = classify_bytes([bytes(script) for _, _, script in PLACES])
     texts = [address_text(row.tobytes(), "mainnet") if has else None
              for row, has in zip(found.packed, found.has_address, strict=True)]  # fmt: skip
     assert texts[0] == PLACES[1][1]
     assert texts[1:] == [address for _, address, _ in PLACES][1:]
-    with pytest.raises(ValueError, match="hexadecimal"):
-        classify_hex(["0g"])
 
 
 def _pushes() -> st.SearchStrategy[bytes]:
@@ -189,7 +188,7 @@ def _scripts() -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.xdist_group("numba")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(_scripts(), max_size=30))
 def test_compiled_equals_plain(scripts: list[bytes]) -> None:
     length = np.array([len(script) for script in scripts], np.int64)
@@ -200,7 +199,7 @@ def test_compiled_equals_plain(scripts: list[bytes]) -> None:
     assert fast.has_address.tolist() == slow.has_address.tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(_scripts())
 def test_a_second_library_sees_the_same_forms(script: bytes) -> None:
     from btclib import script as other

@@ -17,16 +17,16 @@ import numpy as np
 import pytest
 
 from dyepack.errors import InputError
-from dyepack.sources.bitcoin import segments, wire
-from dyepack.sources.bitcoin.blockfiles import unmask
-from dyepack.sources.bitcoin.faults import BrokenError
+from dyepack.sources.bitcoin.blocks import importer, wire
+from dyepack.sources.bitcoin.blocks.faults import BrokenError
+from dyepack.sources.bitcoin.blocks.headers import NO_HEIGHT, said_height, target_of, work_of
+from dyepack.sources.bitcoin.blocks.importer import import_blocks
+from dyepack.sources.bitcoin.blocks.node_files import unmask
+from dyepack.sources.bitcoin.blocks.segment import parse
+from dyepack.sources.bitcoin.blocks.wire_plain import walk_plain
 from dyepack.sources.bitcoin.hashes import merkle_roots, sha256d
-from dyepack.sources.bitcoin.headers import NO_HEIGHT, said_height, target_of, work_of
 from dyepack.sources.bitcoin.networks import NETWORKS
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.segment import parse
-from dyepack.sources.bitcoin.segments import import_blocks
-from dyepack.sources.bitcoin.wire_plain import walk_plain
 from tests import blocks as build
 from tests.blocks import Block, Builder, BuiltChain, demo_chain, plain_batches, plain_block, write_blk
 
@@ -448,7 +448,7 @@ def test_an_import_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pyt
         parsed.append(part.path.name)
         return parse(part, *rest)
 
-    monkeypatch.setattr(segments, "parse", parse_some)
+    monkeypatch.setattr(importer, "parse", parse_some)
     with pytest.raises(KeyboardInterrupt):
         read(tmp_path, folder)
     stop_at = 3
@@ -487,7 +487,7 @@ def test_damaged_and_changed_segments_are_made_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_workers_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chain, folder = three_files(tmp_path / "b")
-    monkeypatch.setattr(segments, "_ALONE_BELOW", 0)
+    monkeypatch.setattr(importer, "_ALONE_BELOW", 0)
     result = read(tmp_path, folder, workers=2)
     assert plain_batches(result.batches) == [plain_block(block) for block in chain.truth.main]
     data = (folder / "blk00001.dat").read_bytes()
@@ -498,12 +498,12 @@ def test_two_workers_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_large_file_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dyepack.sources.bitcoin import sourcefiles
+    from dyepack.sources.bitcoin.blocks import source_files
 
     chain = demo_chain()
     folder = chain.write(tmp_path / "b", KEY, undo=False)
-    monkeypatch.setattr(sourcefiles, "_SPLIT_FROM", 1_000)
-    monkeypatch.setattr(sourcefiles, "_PART", 50_000)
+    monkeypatch.setattr(source_files, "_SPLIT_FROM", 1_000)
+    monkeypatch.setattr(source_files, "_PART", 50_000)
     result = read(tmp_path, folder)
     assert len(result.batches) == 4
     assert plain_batches(result.batches) == [plain_block(block, undo=False) for block in chain.truth.main]
@@ -511,7 +511,7 @@ def test_a_large_file_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_one_import_at_a_time(tmp_path: Path) -> None:
     folder = demo_chain().write(tmp_path / "b")
-    with segments._locked(tmp_path / "segments"):
+    with importer._locked(tmp_path / "segments"):
         assert "another import" in fault(tmp_path, folder)
 
 

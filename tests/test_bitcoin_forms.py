@@ -16,14 +16,14 @@ import pytest
 from dyepack.errors import InputError, UsageError
 from dyepack.ledger.utxo.address import address_text
 from dyepack.ledger.utxo.schema import UNKNOWN_VALUE, RawTransactions, ScriptType
-from dyepack.sources.bitcoin.bitcoin_etl import import_bitcoin_etl, satoshi_of_double
 from dyepack.sources.bitcoin.collect import import_bitcoin
-from dyepack.sources.bitcoin.esplora import import_esplora
-from dyepack.sources.bitcoin.getblock import import_getblock
-from dyepack.sources.bitcoin.index_tables import import_index_tables
-from dyepack.sources.bitcoin.records import parse_coins
+from dyepack.sources.bitcoin.records.bitcoin_etl import import_bitcoin_etl, satoshi_of_double
+from dyepack.sources.bitcoin.records.esplora import import_esplora
+from dyepack.sources.bitcoin.records.getblock import import_getblock
+from dyepack.sources.bitcoin.records.index_tables import import_index_tables
+from dyepack.sources.bitcoin.records.record import parse_coins
+from dyepack.sources.bitcoin.records.stated import StatedAddresses
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.stated import StatedAddresses
 from tests.bitcoin_forms import COIN, PLACES, Tx, aws_table, chain, esplora, etl, getblock, write
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "bitcoin"

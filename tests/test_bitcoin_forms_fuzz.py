@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from dyepack.errors import InputError
 from dyepack.ledger.utxo.address import NETWORKS, address_text, parse_address
-from dyepack.sources.bitcoin.bitcoin_etl import import_bitcoin_etl
-from dyepack.sources.bitcoin.esplora import import_esplora
-from dyepack.sources.bitcoin.getblock import import_getblock
-from dyepack.sources.bitcoin.index_tables import import_index_tables
 from dyepack.sources.bitcoin.recognise import recognise
+from dyepack.sources.bitcoin.records.bitcoin_etl import import_bitcoin_etl
+from dyepack.sources.bitcoin.records.esplora import import_esplora
+from dyepack.sources.bitcoin.records.getblock import import_getblock
+from dyepack.sources.bitcoin.records.index_tables import import_index_tables
 from dyepack.sources.bitcoin.result import BitcoinImport
 from dyepack.sources.bitcoin.script import classify_bytes
 from tests.bitcoin_forms import aws_table, chain, dumped, esplora, etl, getblock

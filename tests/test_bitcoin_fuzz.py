@@ -15,14 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from dyepack.errors import InputError
-from dyepack.sources.bitcoin import undo, wire
-from dyepack.sources.bitcoin.faults import BrokenError
-from dyepack.sources.bitcoin.segments import import_blocks
-from dyepack.sources.bitcoin.wire_plain import walk_plain
+from dyepack.sources.bitcoin.blocks import undo, wire
+from dyepack.sources.bitcoin.blocks.faults import BrokenError
+from dyepack.sources.bitcoin.blocks.importer import import_blocks
+from dyepack.sources.bitcoin.blocks.wire_plain import walk_plain
 from tests import blocks as build
 from tests.blocks import demo_chain, plain_batches
+from tests.effort import examples
 
-BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BOUNDED = settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 KEY = bytes.fromhex("ba6af888ac661103")
 
 

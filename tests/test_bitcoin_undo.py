@@ -14,11 +14,11 @@ from hypothesis import strategies as some
 
 from dyepack.errors import InputError
 from dyepack.ledger.utxo.schema import MAX_MONEY, UNKNOWN_VALUE
-from dyepack.sources.bitcoin.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.importer import import_blocks
+from dyepack.sources.bitcoin.blocks.undo import Spent, amount, match_records, read_compiled, read_plain, varint
+from dyepack.sources.bitcoin.blocks.wire_plain import Reader
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.segments import import_blocks
-from dyepack.sources.bitcoin.undo import Spent, amount, match_records, read_compiled, read_plain, varint
-from dyepack.sources.bitcoin.wire_plain import Reader
 from tests import blocks as build
 from tests.blocks import COIN, Block, Builder, Lock, demo_chain, plain_batches, plain_block
 

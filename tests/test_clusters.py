@@ -21,7 +21,8 @@ from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.synthetic.utxo_economy import chain
 from dyepack.tags.clusters import DUST, Clusters, Flags, clusters, structural_coinjoins
 from dyepack.tags.grades import Grade
-from tests.utxo_chains import Out, Outside, Tx, chains, in_memory, utxo_ledger, written
+from tests.effort import examples
+from tests.outputs import Tx, chains, in_memory, ledger_of, written
 
 pytestmark = pytest.mark.xdist_group("numba")
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -101,14 +102,14 @@ def assert_as_plain(ledger: UtxoLedger, first: set[int], later: set[int]) -> Non
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
-@given(chains(), TXS, TXS)
+@given(chains(most=25).map(ledger_of), TXS, TXS)
 def test_clusters_are_those_of_a_graph(ledger: UtxoLedger, first: set[int], later: set[int]) -> None:
     assert_as_plain(ledger, first, later)
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
-@given(chains(most=60), TXS, TXS)
+@settings(max_examples=examples(1000), deadline=None, suppress_health_check=SLOW)
+@given(chains(most=60).map(ledger_of), TXS, TXS)
 def test_clusters_are_those_of_a_graph_at_length(ledger: UtxoLedger, first: set[int], later: set[int]) -> None:
     assert_as_plain(ledger, first, later)
 
@@ -127,9 +128,9 @@ def test_undoing_equals_a_rerun_on_a_longer_chain() -> None:
 
 
 def test_inputs_from_outside_join_and_are_undone() -> None:
-    ledger = utxo_ledger([
-        Tx(outputs=[Out(100, 1)]), Tx([Outside(50, 2), (0, 0)], [Out(150, 3)]),
-        Tx([Outside(50, 2), Outside(50, 4), Outside(50, -1)], [Out(150, 3)]),
+    ledger = ledger_of([
+        Tx([], [("a", 100)], 0), Tx([(-1, 0, 50), (0, 0)], [("c", 150)], 0, {0: "b"}),
+        Tx([(-2, 0, 50), (-3, 0, 50), (-4, 0, 50)], [("c", 150)], 0, {0: "b", 1: "d"}),
     ])  # fmt: skip
     found = clusters(ledger)
     assert [found.members(name).tolist() for name in (0, 2)] == [[0, 1, 3], [2]]
@@ -139,28 +140,35 @@ def test_inputs_from_outside_join_and_are_undone() -> None:
     assert_same(found.without([1]).without([2]), clusters(ledger, excluded=[1, 2]))
 
 
-def round_of(inputs: list[int], outputs: list[int]) -> bool:
-    """Whether a transaction that spends from these addresses and makes these values is taken for a CoinJoin."""
-    spent: list[tuple[int, int] | Outside] = [Outside(10**9, address) for address in inputs]
-    ledger = utxo_ledger([Tx(), Tx(spent, [Out(value, 50 + n) for n, value in enumerate(outputs)])])
-    return bool(structural_coinjoins(ledger)[1])
+def round_of(inputs: str, outputs: list[int]) -> bool:
+    """Whether a transaction that spends from these addresses (a letter each, "-": not known) and makes these values is
+    taken for a CoinJoin."""
+    return bool(
+        structural_coinjoins(ledger_of([from_outside([(10**9, name.strip("-")) for name in inputs], outputs, 0)]))[0]
+    )
+
+
+def from_outside(inputs: list[tuple[int, str]], outputs: list[int], number: int) -> Tx:
+    """A transaction that spends (units, name of an address) which the ledger does not hold."""
+    spends: list[tuple[int, ...]] = [(-1 - number, at, units) for at, (units, _) in enumerate(inputs)]
+    return Tx(spends, [("", units) for units in outputs], 0, {at: name for at, (_, name) in enumerate(inputs)})
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "is_one"), [
-    ([1, 2, 3, 4, 5], [10**6] * 5, True),  # Whirlpool
-    ([1, 2, 3, 3], [10**6, 5, 10**6, 7, 10**6, 9], True),  # JoinMarket: 3 makers, 3 changes
-    ([1, 2, 3, 3], [10**6, 5, 10**6, 7, 10**6, 9, 11], True),  # one output more
-    ([1, 2, 3], [10**6, 5, 10**6, 7, 10**6, 9, 11, 13], False),  # two more
-    ([1, 1, 1], [10**6] * 3, False),  # one party that splits its money
-    ([1, 2, 2], [10**6] * 3, False),
-    ([1, 2, -1, -1], [10**6] * 4, True),  # nobody knows whose the last two are
-    ([1, 2, 3], [10**6] * 2, False),  # too few equal
-    ([1, 2, 3], [DUST] * 3, False),
-    ([1, 2, 3], [DUST + 1] * 3, True),
-    ([1, 2, 3, 4], [10**6] * 3 + [2 * 10**6] * 3 + [3, 5, 7, 9, 11, 13], True),  # Wasabi: levels
-    ([1, 2, 3, 4], [10**6] * 3 + [2 * 10**6] * 2 + [3, 5, 7, 9, 11, 13, 15], False),
+    ("abcde", [10**6] * 5, True),  # Whirlpool
+    ("abcc", [10**6, 5, 10**6, 7, 10**6, 9], True),  # JoinMarket: 3 makers, 3 changes
+    ("abcc", [10**6, 5, 10**6, 7, 10**6, 9, 11], True),  # one output more
+    ("abc", [10**6, 5, 10**6, 7, 10**6, 9, 11, 13], False),  # two more
+    ("aaa", [10**6] * 3, False),  # one party that splits its money
+    ("abb", [10**6] * 3, False),
+    ("ab--", [10**6] * 4, True),  # nobody knows whose the last two are
+    ("abc", [10**6] * 2, False),  # too few equal
+    ("abc", [DUST] * 3, False),
+    ("abc", [DUST + 1] * 3, True),
+    ("abcd", [10**6] * 3 + [2 * 10**6] * 3 + [3, 5, 7, 9, 11, 13], True),  # Wasabi: levels
+    ("abcd", [10**6] * 3 + [2 * 10**6] * 2 + [3, 5, 7, 9, 11, 13, 15], False),
 ])  # fmt: skip
-def test_what_has_the_shape_of_a_coinjoin(inputs: list[int], outputs: list[int], is_one: bool) -> None:
+def test_what_has_the_shape_of_a_coinjoin(inputs: str, outputs: list[int], is_one: bool) -> None:
     assert round_of(inputs, outputs) == is_one
 
 
@@ -176,17 +184,15 @@ def test_real_coinjoins_have_the_shape(month: str, kind: str, least: float, most
     """Each line: id, block, rank, time, inputs (id-number-value+script+type) and outputs (value+script+type)."""
     with zipfile.ZipFile(SHARED / f"dumplings__{month}.zip") as archive:
         lines = archive.read(f"Scanner/{kind}.txt").decode().split("\r\n")
-    txs = [Tx()]
+    txs: list[Tx] = []
     numbers: dict[str, int] = {}
     for line in filter(None, lines):
         *_, ins, outs = line.split(":::")
-        parts = [[one.split("+") for one in side.split("}{")] for side in (ins, outs)]
-        number = [[numbers.setdefault(one[1], len(numbers)) for one in side] for side in parts]
-        spent: list[tuple[int, int] | Outside] = [
-            Outside(int(one[0].split("-")[2]), at) for one, at in zip(parts[0], number[0], strict=True)
-        ]
-        txs.append(Tx(spent, [Out(int(one[0]), at) for one, at in zip(parts[1], number[1], strict=True)]))
-    found = structural_coinjoins(utxo_ledger(txs))[1:]
+        spent, made = ([one.split("+") for one in side.split("}{")] for side in (ins, outs))
+        owners = [str(numbers.setdefault(script, len(numbers))) for _, script, *_ in spent]
+        inputs = [(int(one[0].split("-")[2]), owner) for one, owner in zip(spent, owners, strict=True)]
+        txs.append(from_outside(inputs, [int(one[0]) for one in made], len(txs)))
+    found = structural_coinjoins(ledger_of(txs))
     assert least <= found.mean() <= most, found.mean()
 
 
@@ -209,7 +215,7 @@ def test_coinjoins_are_left_out_by_any_hook() -> None:
 
 
 def test_a_measured_grade_is_on_every_link() -> None:
-    ledger = utxo_ledger([Tx(outputs=[Out(5, 1)]), Tx(outputs=[Out(5, 2)]), Tx([(0, 0), (1, 0)], [Out(9, 3)])])
+    ledger = ledger_of([Tx([], [("a", 5)], 0), Tx([], [("b", 5)], 1), Tx([(0, 0), (1, 0)], [("c", 9)], 1)])
     assert [(k.one, k.other, k.tx, k.evidence, k.confidence) for k in clusters(ledger).explain(1, 0)] == [
         (1, 0, 2, "E6", 40)
     ]

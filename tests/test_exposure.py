@@ -21,7 +21,8 @@ from dyepack.ledger.utxo.schema import COINBASE, DESTROYED, INCOMPLETE, OUTSIDE,
 from dyepack.synthetic.utxo_economy import chain
 from dyepack.tracing.utxo.exposure import Exposure, each, exposure
 from dyepack.tracing.utxo.plan import Origin
-from tests.utxo_chains import Out, Outside, Tx, chains, in_memory, utxo_ledger, written
+from tests.effort import examples
+from tests.outputs import Tx, chains, in_memory, ledger_of, written
 
 pytestmark = pytest.mark.xdist_group("numba")
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -95,23 +96,22 @@ def assert_address_adds_up(found: Exposure, held: list[Fraction], address: int) 
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
-@given(chains(), DRAWN)
+@given(chains(most=25, largest=5_000).map(ledger_of), DRAWN)
 def test_the_pass_gives_what_fractions_give(ledger: UtxoLedger, dice: list[tuple[int, int, int]]) -> None:
     assert_as_plain(ledger, origins_of(ledger, dice))
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None, suppress_health_check=SLOW)
-@given(chains(most=60), DRAWN)
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=SLOW)
+@given(chains(most=60, largest=5_000).map(ledger_of), DRAWN)
 def test_the_pass_gives_what_fractions_give_at_length(ledger: UtxoLedger, dice: list[tuple[int, int, int]]) -> None:
     assert_as_plain(ledger, origins_of(ledger, dice))
 
 
 def test_worked_example() -> None:
     """methods.md 1.2: 3 stolen and 7 clean coins, outputs of 4 and 5.9, fee 0.1 (here in tenths and hundredths)."""
-    ledger = utxo_ledger([
-        Tx(outputs=[Out(300, 1)]), Tx(outputs=[Out(700, 2)]),
-        Tx([(0, 0), (1, 0)], [Out(400, 3), Out(590, 4)]),
+    ledger = ledger_of([
+        Tx([], [("a", 300)], 0), Tx([], [("b", 700)], 1), Tx([(0, 0), (1, 0)], [("c", 400), ("d", 590)], 1),
     ])  # fmt: skip
     found = exposure(ledger, [Origin(0, 1, 300)])
     assert found.share.tolist() == pytest.approx([0, 0, 0.3])
@@ -126,8 +126,8 @@ def test_worked_example() -> None:
 
 
 def test_a_stolen_output_is_dyed_apart_from_its_transaction() -> None:
-    ledger = utxo_ledger([Tx(outputs=[Out(100, 1)]), Tx([(0, 0)], [Out(60, 2), Out(40, 1)]), Tx([(1, 1)], [Out(40)]),
-                          Tx([(1, 0)], [Out(60)])])  # fmt: skip
+    ledger = ledger_of([Tx([], [("a", 100)], 0), Tx([(0, 0)], [("b", 60), ("a", 40)], 0), Tx([(1, 1)], [("", 40)], 0),
+                        Tx([(1, 0)], [("", 60)], 0)])  # fmt: skip
     found = exposure(ledger, [Origin(1, 1, 60)])
     assert found.share.tolist() == [0, 0, 0, 1]
     assert [found.of_output(o) for o in range(5)] == [0, 1, 0, 0, 1]
@@ -135,7 +135,8 @@ def test_a_stolen_output_is_dyed_apart_from_its_transaction() -> None:
 
 
 def test_what_was_dyed_before_is_not_dyed_twice() -> None:
-    ledger = utxo_ledger([Tx(outputs=[Out(100)]), Tx([(0, 0)], [Out(100)]), Tx([(1, 0)], [Out(80), Out(20)])])
+    ledger = ledger_of([Tx([], [("", 100)], 0), Tx([(0, 0)], [("", 100)], 0),
+                        Tx([(1, 0)], [("", 80), ("", 20)], 0)])  # fmt: skip
     found = exposure(ledger, [Origin(0, 1, 100), Origin(1, 2, 100), Origin(2, 3, 80)])
     assert found.check().put_in == 100
     partly = exposure(ledger, [Origin(0, 1, 40), Origin(1, 2, 30), Origin(3, 3, 20), Origin(3, 4, 20)])
@@ -145,8 +146,8 @@ def test_what_was_dyed_before_is_not_dyed_twice() -> None:
 
 
 def test_unknown_inputs_are_clean_and_counted() -> None:
-    ledger = utxo_ledger([Tx(outputs=[Out(100)]), Tx([(0, 0), Outside(None)], [Out(300), Out(100)]),
-                          Tx([(1, 0), Outside(100)], [Out(400)])])  # fmt: skip
+    ledger = ledger_of([Tx([], [("", 100)], 0), Tx([(0, 0), (-1, 0)], [("", 300), ("", 100)], 0),
+                        Tx([(1, 0), (-2, 0, 100)], [("", 400)], 0)])  # fmt: skip
     assert ledger.tx_flag.tolist() == [COINBASE, INCOMPLETE, 0]
     assert (ledger.input_tx == OUTSIDE).sum() == 2
     found = exposure(ledger, [Origin(0, 1, 100)])
@@ -157,10 +158,10 @@ def test_unknown_inputs_are_clean_and_counted() -> None:
 
 def test_dilution_never_ends_poison() -> None:
     """Ninety hops of one part in a hundred million: the share goes below the smallest double, the poison does not."""
-    txs = [Tx(outputs=[Out(10**8, 1)])]
-    for _ in range(90):
-        txs.append(Tx([(len(txs) - 1, 0), Outside(10**15)] if len(txs) > 1 else [(0, 0)], [Out(10**7)]))
-    found = exposure(utxo_ledger(txs), [Origin(0, 1, 10**8)])
+    txs = [Tx([], [("a", 10**8)], 0), Tx([(0, 0)], [("", 10**7)], 0)]
+    for n in range(1, 90):
+        txs.append(Tx([(n, 0), (-n, 0, 10**15)], [("", 10**7)], 0))
+    found = exposure(ledger_of(txs), [Origin(0, 1, 10**8)])
     assert found.poisoned.tolist() == [0] + [1] * 90
     assert 0 < found.share[-1] < 1e-200
     found.check()
@@ -208,7 +209,7 @@ def test_books_that_do_not_balance_are_refused() -> None:
 
 
 def test_thefts_and_ledgers_that_do_not_fit_are_refused() -> None:
-    ledger = utxo_ledger([Tx(outputs=[Out(100)]), Tx([(0, 0)], [Out(90)])])
+    ledger = ledger_of([Tx([], [("", 100)], 0), Tx([(0, 0)], [("", 90)], 0)])
     with pytest.raises(TheftError, match="not in the ledger"):
         exposure(ledger, [Origin(2, 1, 5)])
     with pytest.raises(TheftError, match="holds 90 satoshi"):
@@ -225,7 +226,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     files = []
     for tx in txs:
         file = tmp_path / f"{tx}.toml"
-        file.write_text(f'id = "theft-{tx}"\nchain = "bitcoin"\n[[leg]]\nasset = "BTC"\n[[leg.move]]\n'
+        file.write_text(f'id = "theft-{tx}"\nchain = "test"\n[[leg]]\nasset = "BTC"\n[[leg.move]]\n'
                         f'tx = "{ledger.tx_text(tx)}"\nindex = 0\n')  # fmt: skip
         files.append(file)
     origins = [ledger.outputs_of(tx)[0] for tx in txs]

@@ -31,6 +31,7 @@ from dyepack.sources.result import ETHER, Import
 from dyepack.sources.store import store, store_built
 from dyepack.synthetic.economy import economy
 from dyepack.synthetic.export import export
+from tests.effort import examples
 from tests.ledgers import Move, address, holding, ledger_of, raw_moves, tx_hash
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -445,7 +446,7 @@ def busy(draw: st.DrawFn) -> list[Move]:
     return moves
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(busy())
 def test_entries_are_all_there_and_balances_are_plain_running_sums(moves: list[Move]) -> None:
     ledger = ledger_of(moves)

@@ -21,6 +21,7 @@ from dyepack.tracing.replay import replay
 from dyepack.tracing.resolve import LegIn, Parameters, Resolved
 from dyepack.tracing.statement import Statement
 from dyepack.tracing.terminals import Stop
+from tests.effort import examples
 from tests.ledgers import Move, Scene, address, ledger_of, scenes
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -33,7 +34,7 @@ def account_of(ledger: Ledger, plan: Plan, rule: str = "fifo") -> tuple[Statemen
     return statement, dyed_moves(ledger, plan, runs[rule])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_every_unit_of_a_dyed_move_is_one_of_an_earlier_move(scene: Scene) -> None:
     for rule in EXACT:
@@ -53,7 +54,7 @@ def test_every_unit_of_a_dyed_move_is_one_of_an_earlier_move(scene: Scene) -> No
             assert spans[-1][1] <= moves[feeder].units
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_the_routes_to_a_place_sum_to_what_ended_there(scene: Scene) -> None:
     statement, moves = account_of(scene.ledger, scene.plan)
@@ -72,7 +73,7 @@ def test_the_routes_to_a_place_sum_to_what_ended_there(scene: Scene) -> None:
             assert len({s.units for s in steps}) == 1
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_what_flows_into_an_address_flows_out_of_it(scene: Scene) -> None:
     statement, moves = account_of(scene.ledger, scene.plan)
@@ -90,7 +91,7 @@ def test_what_flows_into_an_address_flows_out_of_it(scene: Scene) -> None:
             assert left == 0, place
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_a_statement_survives_json(scene: Scene) -> None:
     import json
@@ -128,7 +129,7 @@ def test_a_route_does_not_change_trains() -> None:
 
 
 @pytest.mark.parametrize("rule", ["fifo", "lifo-a", "lifo-b"])
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=SLOW)
 @given(scene=scenes())
 def test_routes_agree_with_the_backward_replay(rule: str, scene: Scene) -> None:
     """What a route takes from each theft's move is what comes back to it when the end is followed backward."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dyepack.report.flow import draw, figure
 from dyepack.report.flow_graph import MAX_LAYERS, MAX_NODES, Graph, build
 from dyepack.tracing.statement import Flow, Statement
+from tests.effort import examples
 from tests.test_report_hostile import HOSTILE
 from tests.test_report_sample import ETH, TOKEN, address, sample
 
@@ -63,7 +64,7 @@ def assert_nothing_lost(graph: Graph, given_flows: list[Flow]) -> None:
     assert not any(out.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(flows())
 def test_gathering_conserves_every_amount(given_flows: list[Flow]) -> None:
     graph = build(given_flows, sample()[0])

@@ -22,6 +22,7 @@ from dyepack.sources.etl_traces import TRACES
 from dyepack.sources.explorer import LAYOUT, import_explorer
 from dyepack.sources.table import Table
 from dyepack.sources.transfers import import_transfers
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +98,7 @@ PIECES = st.sampled_from(
 JUNK = st.builds(lambda head, body: head + body, HEADERS, st.binary(max_size=80) | st.lists(PIECES).map(b"".join))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(JUNK)
 def test_junk_is_a_result_or_an_input_error(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

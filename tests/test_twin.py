@@ -11,6 +11,7 @@ from dyepack.ledger.index import index_moves
 from dyepack.tracing import kernel, replay
 from dyepack.tracing.plan import Run
 from dyepack.tracing.rules import RULES
+from tests.effort import examples
 from tests.ledgers import Scene, scenes
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -25,7 +26,7 @@ def assert_same(plain: Run, fast: Run | None) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("numba")
-@settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(1000), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_kernel_equals_plain_forward(scene: Scene) -> None:
     for rule in RULES:
@@ -34,7 +35,7 @@ def test_kernel_equals_plain_forward(scene: Scene) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("numba")
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=SLOW)
 @given(scenes(backward=True))
 def test_kernel_equals_plain_backward(scene: Scene) -> None:
     for rule in RULES:
@@ -43,7 +44,7 @@ def test_kernel_equals_plain_backward(scene: Scene) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("numba")
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=SLOW)
 @given(scenes(large=True))
 def test_kernel_refuses_what_passes_128_bits_or_agrees(scene: Scene) -> None:
     for rule in RULES:
@@ -54,7 +55,7 @@ def test_kernel_refuses_what_passes_128_bits_or_agrees(scene: Scene) -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("numba")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(1, 2**128 - 1)), max_size=300))
 def test_ledger_index_kernel_equals_plain(rows: list[tuple[int, int, int]]) -> None:
     nowhere = 0xFFFFFFFF
@@ -68,7 +69,7 @@ def test_ledger_index_kernel_equals_plain(rows: list[tuple[int, int, int]]) -> N
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("numba")
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 1), st.integers(1, 2**128 - 1))
 def test_long_division_equals_python(a: int, b: int, d: int) -> None:
     from dyepack.ledger.uint128 import mul_div

@@ -8,7 +8,7 @@ import pytest
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.ledger.utxo.schema import COINBASE, COLUMNS, NO_ADDRESS, UNSPENT, ScriptType
 from dyepack.synthetic.utxo_economy import chain
-from tests.utxo_chains import in_memory
+from tests.outputs import in_memory
 
 pytestmark = pytest.mark.xdist_group("numba")
 

@@ -11,11 +11,12 @@ from dyepack.tracing.utxo.backward import replay_backward
 from dyepack.tracing.utxo.balance import prove
 from dyepack.tracing.utxo.plan import Origin, UtxoPlan
 from dyepack.tracing.utxo.replay import replay
+from tests.effort import examples
 from tests.outputs import Tx, chains, ledger_of, plans
 
 
 @pytest.mark.parametrize("rule", [r.name for r in RULES.values() if r.conserves])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(txs=chains(), data=st.data())
 def test_books_balance_on_any_chain(rule: str, txs: list[Tx], data: st.DataObject) -> None:
     ledger = ledger_of(txs)
@@ -26,7 +27,7 @@ def test_books_balance_on_any_chain(rule: str, txs: list[Tx], data: st.DataObjec
 @pytest.mark.slow
 @pytest.mark.xdist_group("numba")
 @pytest.mark.parametrize("rule", RULES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(txs=chains(most=24), data=st.data())
 def test_kernel_is_its_twin(rule: str, txs: list[Tx], data: st.DataObject) -> None:
     from dyepack.tracing.utxo import kernel
@@ -40,7 +41,7 @@ def test_kernel_is_its_twin(rule: str, txs: list[Tx], data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("rule", ["fifo", "lifo-a", "lifo-b"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(txs=chains(), data=st.data())
 def test_backward_undoes_forward(rule: str, txs: list[Tx], data: st.DataObject) -> None:
     """What reaches output B from output A forward is what comes from A backward of B, for every pair."""
@@ -60,7 +61,7 @@ def test_backward_undoes_forward(rule: str, txs: list[Tx], data: st.DataObject) 
         assert reached == came
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(txs=chains(), data=st.data())
 def test_backward_balances_with_stops(txs: list[Tx], data: st.DataObject) -> None:
     ledger = ledger_of(txs)

@@ -13,6 +13,7 @@ from dyepack.case.folder import write_case
 from dyepack.case.run import Trace, trace
 from dyepack.errors import CaseError
 from dyepack.ledger.reader import Ledger
+from dyepack.progress import OnStep, no_step
 from dyepack.sources.result import Import
 from dyepack.sources.store import store_built
 from dyepack.synthetic.story import Incident, tell
@@ -23,7 +24,6 @@ from dyepack.tracing.resolve import Parameters
 from dyepack.tracing.theft import parse_theft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 THEFT_ID = "dyepack-demo"
@@ -31,9 +31,7 @@ MARK = ".dyepack-demo"
 """An empty file that says that a folder is a demo's and may be written again."""
 
 
-def run_demo(
-    folder: Path, *, seed: int = 2022, background: int = 2000, progress: Callable[[str], None] = lambda _: None
-) -> Trace:
+def run_demo(folder: Path, *, seed: int = 2022, background: int = 2000, progress: OnStep = no_step) -> Trace:
     """Write ledger, theft and case of the synthetic incident below `folder`; CaseError if it holds other things."""
     _check_place(folder)
     progress("telling the story")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dyepack.ledger.utxo.reader import UtxoLedger
+from dyepack.progress import OnStep, no_step
 from dyepack.tags.model import TagSet
 from dyepack.tags.naming import place_names, stops
 from dyepack.tracing.account import build
@@ -22,8 +23,6 @@ from dyepack.tracing.utxo import moves as utxo_moves
 from dyepack.tracing.utxo import resolve as utxo_resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dyepack.ledger.open import AnyLedger
     from dyepack.tracing.statement import Flow, Statement
     from dyepack.tracing.theft import Theft
@@ -52,7 +51,7 @@ def trace(
     tags: TagSet,
     parameters: Parameters,
     *,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: OnStep = no_step,
 ) -> Trace:
     """Follow the thefts under every rule and account for every unit.
 

@@ -36,9 +36,8 @@ def bitcoin(
     A node's files are read as they lie, obfuscated (xor.dat) or not, with its undo files where they are there; orphan
     blocks are left out and counted. A killed import of block files goes on where it was when it is given again.
     """
-    import shutil
-
     from dyepack.ledger.writer import check_place
+    from dyepack.sources.bitcoin.blocks.segment_store import remove
     from dyepack.sources.bitcoin.collect import import_bitcoin
     from dyepack.sources.bitcoin.store import store
 
@@ -51,5 +50,5 @@ def bitcoin(
             workers=workers, progress=progress,
         )  # fmt: skip
     made = store(imported, ledger, chain=chain, network=found, replace=replace)
-    shutil.rmtree(work, ignore_errors=True)
+    remove(work)
     tell(made, ledger, clock, json=json)

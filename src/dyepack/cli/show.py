@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from dyepack.progress import OnBytes, OnStep, no_bytes, no_step
 
 if TYPE_CHECKING:
     from dyepack.tracing.statement import Statement
@@ -29,10 +31,10 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def steps(words: str, total: int) -> Iterator[Callable[[str], None]]:
+def steps(words: str, total: int) -> Iterator[OnStep]:
     """A progress bar on standard error that names the step in hand, of `total`; only on a terminal."""
     if _state["quiet"] or not sys.stderr.isatty():
-        yield lambda _: None
+        yield no_step
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -44,13 +46,13 @@ def steps(words: str, total: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def flow(words: str) -> Iterator[Callable[[int, int, str], None]]:
+def flow(words: str) -> Iterator[OnBytes]:
     """A progress bar on standard error with bytes, rate and time left; only on a terminal.
 
     It yields progress(bytes done, bytes in all, what is in hand).
     """
     if _state["quiet"] or not sys.stderr.isatty():
-        yield lambda _done, _total, _text: None
+        yield no_bytes
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn

@@ -89,6 +89,11 @@ def changed(folder: Path, manifest: Manifest, sha256: str) -> list[str]:
     return wrong if sha256.startswith(folder.name.partition("-")[0]) else ["manifest", *wrong]
 
 
+def column_hash(column: npt.NDArray[Any]) -> str:
+    """The SHA-256 of a column's bytes, without a copy of them; its rows must lie one behind the other."""
+    return hashlib.sha256(column.data.cast("B") if column.size else b"").hexdigest()
+
+
 def column_sizes(manifest: Manifest) -> dict[str, int]:
     """Bytes of each column."""
     return {c.name: int(np.prod(c.shape)) * np.dtype(c.dtype).itemsize

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dyepack.errors import LedgerError
+from dyepack.ledger.content import column_hash
 from dyepack.ledger.manifest import COMPLETE, STATES, Column, Manifest
 from dyepack.money import Asset
 
@@ -200,8 +201,7 @@ def _write_column(folder: Path, name: str, column: npt.NDArray[Any]) -> Column:
         np.save(out, column, allow_pickle=False)
         out.flush()
         os.fsync(out.fileno())
-    digest = hashlib.sha256(column.data.cast("B") if column.size else b"")
-    return Column(name, column.dtype.str, list(column.shape), digest.hexdigest())
+    return Column(name, column.dtype.str, list(column.shape), column_hash(column))
 
 
 def _write_oversize(folder: Path, oversize: list[OversizeMove]) -> Column:

@@ -134,10 +134,6 @@ class Chain:
         self._units.append(to_words(part.units))
         self._row_tx.append(len(self._tx_ids))
 
-    def _row_of(self, who: str) -> int:
-        """The address's row; -1 for nowhere."""
-        return self._addresses.setdefault(who, len(self._addresses)) if who else -1
-
     def read_out(self, source: str) -> RawMoves:
         """All rows as RawMoves, in position order."""
         columns = np.array(self._rows, dtype=np.int64).reshape(len(self._rows), 8).T

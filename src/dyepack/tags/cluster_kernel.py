@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dyepack.ledger.jit import kernel, leaf
+from dyepack.ledger.jit import kernel, leaf, prefetch
 from dyepack.ledger.utxo.schema import DESTROYED, NO_ADDRESS, OUTSIDE
-from dyepack.tracing.utxo.exposure_kernel import prefetch
 
 NEVER = np.uint32(0xFFFFFFFF)
 """In the history of merges: this is still a root."""

@@ -15,9 +15,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from dyepack.errors import InputError, UsageError
+from dyepack.strict_json import EntryLines, parse
 from dyepack.tags.grades import WEB_CRAWL
 from dyepack.tags.model import TagKind
-from dyepack.tags.strict_json import EntryLines, parse
 from dyepack.tags.text import BLANKS
 
 if TYPE_CHECKING:

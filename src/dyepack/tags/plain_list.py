@@ -11,9 +11,9 @@ import re
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError
+from dyepack.strict_json import EntryLines, parse
 from dyepack.tags.grades import default_grade
 from dyepack.tags.model import TagKind
-from dyepack.tags.strict_json import EntryLines, parse
 from dyepack.tags.text import BLANKS
 
 if TYPE_CHECKING:

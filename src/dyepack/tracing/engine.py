@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dyepack.errors import UsageError
+from dyepack.progress import OnStep, no_step
 from dyepack.tracing.balance import prove
 from dyepack.tracing.books import Books
 from dyepack.tracing.replay import replay_at_most
 from dyepack.tracing.rules import RULES, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dyepack.ledger.reader import Ledger
     from dyepack.tracing.plan import Plan, Run
     from dyepack.tracing.statement import Balance
@@ -41,7 +40,7 @@ def run_rule(books: Books, plan: Plan, name: str, *, large: bool = False) -> tup
 
 
 def run_rules(
-    ledger: Ledger, plan: Plan, headline: str, *, progress: Callable[[str], None] = lambda _: None
+    ledger: Ledger, plan: Plan, headline: str, *, progress: OnStep = no_step
 ) -> tuple[dict[str, Run], list[Balance]]:
     """Every rule (backward: those that reverse exactly), the headline first; runs by rule and all balances."""
     runs: dict[str, Run] = {}

@@ -109,29 +109,9 @@ def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
     out.legs.append(LegIn(number, theft.id, leg.name, asset, "; ".join(e for e in (seen, evidence) if e)))
 
 
-def _tx(ledger: Ledger, theft: Theft, text: str) -> int:
-    tx = ledger.find_tx(text)
-    if tx is None:
-        raise TheftError(
-            f"theft {quoted(theft.id)}: transaction {quoted(text)} is not in the ledger",
-            remedy="import the blocks of the theft, or declare the deposit with a block and evidence",
-        )
-    return tx
-
-
-def _address(ledger: Ledger, theft: str, text: str) -> int:
-    address = ledger.find_address(text)
-    if address is None:
-        raise TheftError(
-            f"theft {quoted(theft)}: address {quoted(text)} is not in the ledger",
-            remedy="check it, or import its history",
-        )
-    return address
-
-
 def _moves_of(ledger: Ledger, theft: Theft, asset: int, spec: LegMove) -> list[int]:
-    sender = _address(ledger, theft.id, spec.sender) if spec.sender else None
-    receiver = _address(ledger, theft.id, spec.receiver) if spec.receiver else None
+    sender = named_address(ledger, theft.id, spec.sender) if spec.sender else None
+    receiver = named_address(ledger, theft.id, spec.receiver) if spec.receiver else None
 
     def is_meant(move: int) -> bool:
         ends = [int(e) for e in (ledger.move_from[move], ledger.move_to[move])]
@@ -144,9 +124,9 @@ def _moves_of(ledger: Ledger, theft: Theft, asset: int, spec: LegMove) -> list[i
             and (spec.index is None or spec.index == ledger.move_index[move])
         )
 
-    found = [move for move in ledger.tx_moves(_tx(ledger, theft, spec.tx)) if is_meant(move)]
+    found = [move for move in ledger.tx_moves(named_tx(ledger, theft.id, spec.tx)) if is_meant(move)]
     if not found:
-        there = {ledger.assets[ledger.move_asset(m)].key for m in ledger.tx_moves(_tx(ledger, theft, spec.tx))}
+        there = {ledger.assets[ledger.move_asset(m)].key for m in ledger.tx_moves(named_tx(ledger, theft.id, spec.tx))}
         raise TheftError(
             f"theft {quoted(theft.id)}: transaction {quoted(spec.tx)} has no such move of {ledger.assets[asset].key}",
             remedy=f"check asset (it moves {', '.join(sorted(there))}), from, to and index; value that left by an "
@@ -156,7 +136,7 @@ def _moves_of(ledger: Ledger, theft: Theft, asset: int, spec: LegMove) -> list[i
 
 
 def _outflow(ledger: Ledger, theft: Theft, asset: int, spec: Outflow) -> list[int]:
-    holding = ledger.find_holding(_address(ledger, theft.id, spec.address), asset)
+    holding = ledger.find_holding(named_address(ledger, theft.id, spec.address), asset)
     codes = ledger.entries(holding) if holding is not None else np.zeros(0, np.uint32)
     moves = (codes[(codes & 1) == 0] >> 1).astype(np.int64)
     moves = moves[ledger.move_kind[moves] != MoveKind.FEE]
@@ -175,7 +155,7 @@ def _outflow(ledger: Ledger, theft: Theft, asset: int, spec: Outflow) -> list[in
 
 
 def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Deposit) -> Declared:
-    holding = ledger.find_holding(_address(ledger, theft.id, deposit.to), asset)
+    holding = ledger.find_holding(named_address(ledger, theft.id, deposit.to), asset)
     if holding is None:
         raise TheftError(
             f"theft {quoted(theft.id)}: {quoted(deposit.to)} never held {ledger.assets[asset].key} in the ledger",
@@ -184,7 +164,7 @@ def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Depos
     units = deposit_units(theft, deposit, ledger.assets[asset])
     block = min(deposit.block or 0, 0xFFFFFFFF)
     if deposit.tx:
-        tx = _tx(ledger, theft, deposit.tx)
+        tx = named_tx(ledger, theft.id, deposit.tx)
         block = int(ledger.tx_block[tx])
     else:
         tx = int(np.searchsorted(ledger.tx_block, np.uint32(block)))
@@ -197,6 +177,27 @@ def usual_fees(ledger: AnyLedger, *, backward: bool) -> str:
     if isinstance(ledger, UtxoLedger):
         return "last"
     return "rule" if backward else "clean-first"
+
+
+def named_tx(ledger: AnyLedger, theft: str, text: str) -> int:
+    """The transaction that a theft names; TheftError if the ledger does not hold it."""
+    tx = ledger.find_tx(text)
+    if tx is None:
+        remedy = "import the blocks of the theft"
+        if not isinstance(ledger, UtxoLedger):
+            remedy += ", or declare the deposit with a block and evidence"
+        raise TheftError(f"theft {quoted(theft)}: transaction {quoted(text)} is not in the ledger", remedy=remedy)
+    return tx
+
+
+def named_address(ledger: AnyLedger, theft: str, text: str) -> int:
+    """The address that a theft names; TheftError if the ledger does not hold it."""
+    address = ledger.find_address(text)
+    if address is None:
+        of = f" (the ledger is of {ledger.manifest.network})" if isinstance(ledger, UtxoLedger) else ""
+        raise TheftError(f"theft {quoted(theft)}: address {quoted(text)} is not in the ledger",
+                         remedy=f"check it{of}, or import its history")  # fmt: skip
+    return address
 
 
 def check_chain(ledger: AnyLedger, theft: Theft) -> None:

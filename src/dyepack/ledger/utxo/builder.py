@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dyepack.ledger.rows import find_table, unique_rows
+from dyepack.ledger.stretches import offsets, stretch_sums
 from dyepack.ledger.utxo.join import join_inputs
 from dyepack.ledger.utxo.order import Ordered, order_transactions
 from dyepack.ledger.utxo.schema import (
@@ -165,24 +166,15 @@ def _check_values(raw: Ordered, out: Built) -> None:
             at = int(np.flatnonzero(values > MAX_MONEY)[0])
             tx = int(np.searchsorted(offset, at, side="right")) - 1
             raw.refuse(tx, f"has an {what} of {int(values[at])} satoshi, more than there can be", "check the file")
-        wide = segment_sums(values >> np.uint64(_WIDE), offset) > MAX_MONEY >> _WIDE
+        wide = stretch_sums(values >> np.uint64(_WIDE), offset) > MAX_MONEY >> _WIDE
         if wide.any():
             raw.refuse(int(np.flatnonzero(wide)[0]), f"has {what}s of more satoshi than there can be", "check the file")
-    made, spent = segment_sums(raw.out_value, raw.out_offset), segment_sums(value, raw.in_offset)
+    made, spent = stretch_sums(raw.out_value, raw.out_offset), stretch_sums(value, raw.in_offset)
     wrong = (flag == 0) & (made > spent)
     if wrong.any():
         tx = int(np.flatnonzero(wrong)[0])
         raw.refuse(tx, f"makes {int(made[tx])} satoshi out of {int(spent[tx])}", "check the file: a value is wrong")
     out.counts["fees"] = int((spent - made)[flag == 0].astype(object).sum())
-
-
-def segment_sums(values: U64, offset: npt.NDArray[Any]) -> U64:
-    """Sum of each segment of `values` between neighbouring offsets, modulo 2^64 (8,000 times MAX_MONEY)."""
-    if not len(values):
-        return np.zeros(len(offset) - 1, np.uint64)
-    bound = np.concatenate([[0], np.cumsum(values, dtype=np.uint64)])
-    at = offset.astype(np.int64)
-    return np.asarray(bound[at[1:]] - bound[at[:-1]], np.uint64)
 
 
 def _find_latest(ids: U8) -> tuple[U64, U32]:
@@ -206,4 +198,4 @@ def _addresses(raw: Ordered, out: Built) -> None:
     held = np.flatnonzero(at != NO_ADDRESS)
     columns["address_output"] = held[np.argsort(at[held], kind="stable")].astype(np.uint64)
     counts = np.bincount(at[held], minlength=len(ids))
-    columns["address_offset"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
+    columns["address_offset"] = offsets(counts).astype(np.uint64)

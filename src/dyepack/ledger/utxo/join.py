@@ -7,6 +7,7 @@ inputs whose id stands in the ledger, but not before them.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import numpy as np
 from dyepack.ledger.rows import find_table
 
 if TYPE_CHECKING:
-    from dyepack.ledger.schema import I64, U8
+    from dyepack.ledger.schema import I64, U8, U32, U64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +42,28 @@ def join_inputs(ids: U8, wanted: U8, spender: I64) -> Joined:
     once = np.flatnonzero(count == 1)
     tx[once] = row[left[once]]
     late: dict[int, int] = {}
-    for at in np.flatnonzero(count > 1).tolist():
-        rows = row[left[at] : left[at] + count[at]].tolist()
-        same = [r for r in rows if (ids[r] == wanted[at]).all()]
-        tx[at] = max((r for r in same if r < spender[at]), default=-1)
-        if same and tx[at] < 0:
-            late[at] = min(same)
+    several = np.flatnonzero(count > 1)
+    rows_of = _rows_of(ids, key, row) if len(several) else {}
+    for at in several.tolist():
+        same = rows_of.get(wanted[at].tobytes(), [])
+        before = bisect_left(same, int(spender[at]))
+        tx[at] = same[before - 1] if before else -1
+        if same and not before:
+            late[at] = same[0]
     tx[once[~_same_id(ids, wanted, tx, once)]] = -1
     after = once[tx[once] >= spender[once]]
     late |= dict(zip(after.tolist(), tx[after].tolist(), strict=True))
     tx[after] = -1
-    return Joined(tx, late, _duplicates(ids, key, row.astype(np.int64)))
+    return Joined(tx, late, _duplicates(ids, key, row))
+
+
+def _rows_of(ids: U8, key: U64, row: U32) -> dict[bytes, list[int]]:
+    """The rows of each id whose first eight bytes another row has too, in chain order."""
+    alike = np.flatnonzero(key[1:] == key[:-1])
+    found: dict[bytes, list[int]] = {}
+    for at in np.sort(row[np.unique(np.concatenate([alike, alike + 1]))]).tolist():
+        found.setdefault(ids[at].tobytes(), []).append(at)
+    return found
 
 
 def _same_id(ids: U8, wanted: U8, tx: I64, at: I64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -64,11 +76,7 @@ def _same_id(ids: U8, wanted: U8, tx: I64, at: I64) -> np.ndarray[tuple[int], np
     return same
 
 
-def _duplicates(ids: U8, key: np.ndarray[tuple[int], np.dtype[np.uint64]], row: I64) -> list[tuple[int, int]]:
+def _duplicates(ids: U8, key: U64, row: U32) -> list[tuple[int, int]]:
     """Pairs of neighbours in chain order that have one id."""
-    alike = np.flatnonzero(key[1:] == key[:-1])
-    pairs: dict[bytes, list[int]] = {}
-    for at in np.unique(np.concatenate([alike, alike + 1])).tolist():
-        pairs.setdefault(ids[row[at]].tobytes(), []).append(int(row[at]))
-    ordered = [sorted(rows) for rows in pairs.values()]
-    return sorted((a, b) for rows in ordered for a, b in itertools.pairwise(rows))
+    rows = _rows_of(ids, key, row).values()
+    return sorted(pair for same in rows for pair in itertools.pairwise(same))

@@ -11,43 +11,26 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
 from dyepack.errors import InputError
 from dyepack.ledger.rows import unique_rows
-from dyepack.ledger.utxo.schema import UNKNOWN_VALUE
+from dyepack.ledger.stretches import offsets
+from dyepack.ledger.utxo.schema import UNKNOWN_VALUE, TransactionColumns
 
 if TYPE_CHECKING:
-    from dyepack.ledger.schema import I64, U8, U32, U64
+    from dyepack.ledger.schema import I64
     from dyepack.ledger.utxo.schema import RawTransactions
-
-_TX = ("tx_block", "tx_index", "tx_id", "tx_coinbase", "batch")
-_IN = ("in_txid", "in_index", "in_value", "in_address")
-_OUT = ("out_value", "out_type", "out_address")
 
 
 @dataclass(slots=True)
-class Ordered:
-    """The columns of RawTransactions for all batches, in chain order; `tx_block` is a row of the block columns."""
+class Ordered(TransactionColumns):
+    """The transactions of all sources, in chain order once `order_transactions` gives them back.
 
-    block_id: U8
-    block_height: I64
-    block_time: I64
-    tx_block: I64
-    tx_index: I64
-    tx_id: U8
-    tx_coinbase: U8
-    in_offset: I64
-    in_txid: U8
-    in_index: U32
-    in_value: U64
-    in_address: I64
-    out_offset: I64
-    out_value: U64
-    out_type: U8
-    out_address: I64
-    addresses: U8
-    batch: I64
+    tx_batch  (n,) i64  row of `sources`, the names of files for messages
+    complete  no block between the first and the last is missing, nor any transaction of one
+    """
+
+    tx_batch: I64
     sources: list[str]
     complete: bool
     counts: dict[str, int] = field(default_factory=dict)
@@ -60,22 +43,7 @@ class Ordered:
 
     def refuse(self, tx: int, problem: str, remedy: str) -> NoReturn:
         """InputError about a transaction."""
-        raise InputError(self.sources[int(self.batch[tx])], f"{self.name(tx)} {problem}", remedy=remedy)
-
-    def take(self, order: npt.NDArray[Any]) -> None:
-        """Keep these transactions, in this order."""
-        self.in_offset, inputs = ragged(self.in_offset, order)
-        self.out_offset, outputs = ragged(self.out_offset, order)
-        for names, rows in ((_TX, order), (_IN, inputs), (_OUT, outputs)):
-            for name in names:
-                setattr(self, name, getattr(self, name)[rows])
-
-
-def ragged(offset: I64, order: npt.NDArray[Any]) -> tuple[I64, I64]:
-    """New offsets, and the rows of the parts, when segments are put into another order."""
-    length = np.diff(offset)[order]
-    ends = np.concatenate([[0], np.cumsum(length)])
-    return ends, np.repeat(offset[order] - ends[:-1], length) + np.arange(ends[-1])
+        raise InputError(self.sources[int(self.tx_batch[tx])], f"{self.name(tx)} {problem}", remedy=remedy)
 
 
 def order_transactions(batches: list[RawTransactions]) -> Ordered:
@@ -100,9 +68,8 @@ def _joined(batches: list[RawTransactions]) -> Ordered:
         parts = [getattr(b, name) for b in batches]
         return np.concatenate([np.where(p < 0, -1, p + s) for p, s in zip(parts, shift, strict=True)])
 
-    def offsets(name: str) -> I64:
-        lengths = np.concatenate([np.diff(getattr(b, name)) for b in batches])
-        return np.concatenate([[0], np.cumsum(lengths)])
+    def begins(name: str) -> I64:
+        return offsets(np.concatenate([np.diff(getattr(b, name)) for b in batches]))
 
     width = max((b.addresses.shape[1] for b in batches), default=0)
     packed = [np.pad(b.addresses, ((0, 0), (0, width - b.addresses.shape[1]))) for b in batches]
@@ -110,8 +77,8 @@ def _joined(batches: list[RawTransactions]) -> Ordered:
     return Ordered(
         cat("block_id"), cat("block_height"), cat("block_time"),
         shifted("tx_block", [len(b.block_id) for b in batches]),
-        cat("tx_index"), cat("tx_id"), cat("tx_coinbase"), offsets("in_offset"), cat("in_txid"), cat("in_index"),
-        cat("in_value"), shifted("in_address", sizes), offsets("out_offset"), cat("out_value"), cat("out_type"),
+        cat("tx_index"), cat("tx_id"), cat("tx_coinbase"), begins("in_offset"), cat("in_txid"), cat("in_index"),
+        cat("in_value"), shifted("in_address", sizes), begins("out_offset"), cat("out_value"), cat("out_type"),
         shifted("out_address", sizes), np.concatenate(packed),
         np.concatenate([np.full(len(b), i, np.int64) for i, b in enumerate(batches)]), [b.source for b in batches],
         all(b.contiguous for b in batches),
@@ -131,7 +98,7 @@ def _blocks(raw: Ordered) -> None:
         at = int(np.flatnonzero(other)[0])
         tx = int(np.flatnonzero(raw.tx_block == at)[0]) if (raw.tx_block == at).any() else 0
         raise InputError(
-            raw.sources[int(raw.batch[tx])] if len(raw.batch) else raw.sources[0],
+            raw.sources[int(raw.tx_batch[tx])] if len(raw.tx_batch) else raw.sources[0],
             f"two blocks claim height {int(raw.block_height[at])}: {raw.block_id[at].tobytes().hex()} and "
             f"{ids[row[at]].tobytes().hex()}", remedy="leave out the one that is not on the chain",
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """Reading a ledger of outputs: memory-mapped columns, look-up of transactions, addresses and outputs.
 
-Invariant: a UtxoLedger never changes; opening one reads the manifest and maps files, whatever their size.
+Invariant: a UtxoLedger never changes; opening one reads the manifest and maps files, whatever their size. A small one
+is also checked by sound.py when it is opened; a large one has to be (`check_sound`) before compiled code reads it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dyepack.errors import LedgerError
 from dyepack.ledger.content import changed, column_sizes, find_row, hex_bytes, misfit, open_content, time_text
 from dyepack.ledger.manifest import COMPLETE, OUTPUTS, STATES
 from dyepack.ledger.utxo.address import address_text, parse_address
 from dyepack.ledger.utxo.schema import COINBASE, COLUMNS, INCOMPLETE, NO_ADDRESS, OUTSIDE
+from dyepack.ledger.utxo.sound import misshaped, unsound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from dyepack.ledger.manifest import Manifest
     from dyepack.ledger.schema import I64, U8, U32, U64
     from dyepack.money import Asset
+
+_SMALL = 1 << 21
+"""Transactions, inputs and outputs up to which opening a ledger reads all of it: a fifth of a second."""
 
 
 class UtxoLedger:
@@ -55,6 +61,7 @@ class UtxoLedger:
 
     def __init__(self, folder: Path, manifest: Manifest, sha256: str, columns: dict[str, Any]) -> None:
         self.folder, self.manifest, self.sha256 = folder, manifest, sha256
+        self._is_sound = False
         for name, column in columns.items():
             setattr(self, name, column)
 
@@ -63,9 +70,20 @@ class UtxoLedger:
         """Open the newest content of a ledger folder; LedgerError says what is missing or damaged."""
         content = open_content(path, OUTPUTS, COLUMNS)
         made = cls(content.folder, content.manifest, content.sha256, content.columns)
+        if wrong := misshaped(made):
+            raise _damaged(path, wrong)
         if not made.fits():
             raise misfit(path)
+        if made.transactions + made.inputs + made.outputs <= _SMALL:
+            made.check_sound()
         return made
+
+    def check_sound(self) -> None:
+        """LedgerError unless its columns lead only to what is there (sound.py); looks once, and at everything."""
+        if not self._is_sound:
+            if wrong := unsound(self):
+                raise _damaged(self.folder.parent, wrong)
+            self._is_sound = True
 
     def fits(self) -> bool:
         """Whether the columns have the lengths that belong together (their content: `verify`)."""
@@ -185,6 +203,11 @@ class UtxoLedger:
         address = int(self.output_address[output])
         return self.outpoint_text(output) if address == NO_ADDRESS else self.address_text(address)
 
+    def outside_text(self, at: int) -> str:
+        """The output that input `at` spends, where its transaction is not in the ledger: transaction id:number."""
+        row = int(self.input_index[at])
+        return f"{self.outside_tx[row].tobytes().hex()}:{int(self.outside_index[row])}"
+
     def outputs_at(self, address: int) -> U64:
         """The outputs that an address ever received, in chain order."""
         lo, hi = self.address_offset[address : address + 2].tolist()
@@ -204,6 +227,13 @@ class UtxoLedger:
     def verify(self) -> list[str]:
         """Names of columns that are gone or no longer have the hash in the manifest (reads everything)."""
         return changed(self.folder, self.manifest, self.sha256)
+
+
+def _damaged(path: Path, column: str) -> LedgerError:
+    return LedgerError(
+        f"{column} of ledger {path} leads to what is not there: it is damaged, or was not made by dyepack",
+        remedy="import the ledger again",
+    )
 
 
 def _end(offsets: U64) -> int:

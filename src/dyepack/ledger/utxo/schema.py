@@ -35,11 +35,15 @@ address_find_row  u32     addresses
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from dyepack.ledger.stretches import reordered
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from dyepack.ledger.schema import I64, U8, U32, U64
 
 OUTSIDE = 0xFFFFFFFF
@@ -89,8 +93,8 @@ class ScriptType(IntEnum):
 
 
 @dataclass(slots=True)
-class RawTransactions:
-    """Blocks and transactions as a source reads them, before they are ordered and joined.
+class TransactionColumns:
+    """Blocks and transactions before inputs are joined to outputs.
 
     block_id      (b, 32) u8  block hash as people write it; zeros where not known
     block_height  (b,)  i64   height in the chain (orphans are left out by the source)
@@ -109,7 +113,6 @@ class RawTransactions:
     out_type      (k,)  u8    ScriptType
     out_address   (k,)  i64   row of `addresses`, -1 for none
     addresses     (a, w) u8   packed addresses (address.py); one may stand there more than once
-    contiguous    whether the source holds every transaction of each of its blocks
     """
 
     block_id: U8
@@ -129,9 +132,27 @@ class RawTransactions:
     out_type: U8
     out_address: I64
     addresses: U8
-    source: str
-    """Name of the file, for messages."""
-    contiguous: bool = True
 
     def __len__(self) -> int:
         return len(self.tx_id)
+
+    def take(self, order: npt.NDArray[Any]) -> None:
+        """Keep these transactions, in this order; blocks and addresses stay as they are."""
+        self.in_offset, inputs = reordered(self.in_offset, order)
+        self.out_offset, outputs = reordered(self.out_offset, order)
+        for part in fields(self):
+            rows = {"tx": order, "in": inputs, "out": outputs}.get(part.name.partition("_")[0])
+            if rows is not None and not part.name.endswith("_offset"):
+                setattr(self, part.name, getattr(self, part.name)[rows])
+
+
+@dataclass(slots=True)
+class RawTransactions(TransactionColumns):
+    """Blocks and transactions as one source reads them.
+
+    source      name of the file, for messages
+    contiguous  whether the source holds every transaction of each of its blocks
+    """
+
+    source: str
+    contiguous: bool = True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dyepack.ledger.utxo.builder import segment_sums
+from dyepack.ledger.stretches import stretch_sums
 from dyepack.ledger.utxo.schema import COINBASE, DESTROYED, INCOMPLETE, OUTSIDE, UNSPENT
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Supply:
 
 def supply(ledger: UtxoLedger) -> Supply:
     """Add a whole ledger up."""
-    made, spent = segment_sums(ledger.output_value, ledger.tx_output), segment_sums(ledger.input_value, ledger.tx_input)
+    made, spent = stretch_sums(ledger.output_value, ledger.tx_output), stretch_sums(ledger.input_value, ledger.tx_input)
     coinbase = ledger.tx_flag & COINBASE > 0
     whole = ledger.tx_flag == 0
     return Supply(

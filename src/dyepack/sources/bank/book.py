@@ -104,7 +104,7 @@ class Read:
 
     statements: list[Statement] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a count; zero leaves no trace."""
@@ -113,8 +113,7 @@ class Read:
 
     def note(self, text: str) -> None:
         """Say something once."""
-        if text not in self.notes:
-            self.notes.append(text)
+        self.notes[text] = None
 
 
 def day_number(day: date) -> int:

@@ -41,10 +41,10 @@ def read_details(text: str) -> Details:
 
 def _numbered(text: str, mark: str) -> Details:
     """Parts numbered as German banks do: 20-29 and 60-63 purpose, 30 bank, 31 account, 32 and 33 name."""
-    parts: dict[int, str] = {}
+    pieces: dict[int, list[str]] = {}
     for piece in re.split(re.escape(mark) + r"(?=[0-9]{2})", text)[1:]:
-        number = int(piece[:2])
-        parts[number] = parts.get(number, "") + piece[2:]
+        pieces.setdefault(int(piece[:2]), []).append(piece[2:])
+    parts = {number: "".join(said) for number, said in pieces.items()}
     purpose = "".join(parts.get(n, "") for n in (*range(20, 30), *range(60, 64)))
     words = _KEYWORD.split(purpose)
     said = dict(zip(words[1::2], words[2::2], strict=False))

@@ -6,13 +6,17 @@ the opening balance of the next, a Jump stands between them and the book is inco
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError
 from dyepack.sources.bank.currency import written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from dyepack.sources.bank.book import Entry, Read, Statement
 
 
@@ -56,6 +60,12 @@ class _Joining:
         self.entries: list[Entry] = []
         self.balances: list[int] = []
         """Balance before each entry, and after the last."""
+        self.rows: list[tuple[int, int]] = []
+        self.prints: list[tuple[object, ...]] = []
+        """Day and units of each entry, and all that its copies have in common."""
+        self.by_balance: dict[int, list[int]] = {}
+        self.by_print: dict[tuple[object, ...], list[int]] = {}
+        """Where a copy may begin: entries by the balance before them, and by what copies have in common."""
         self.jumps: list[Jump] = []
         self.seen: dict[tuple[str, tuple[int, ...]], Statement] = {}
         self.last = ""
@@ -65,8 +75,9 @@ class _Joining:
         parts = list(self.parts)
         first = parts[0]
         self.balances = [first.start() or 0]
-        while parts:
-            self._add(parts.pop(self._next(parts)))
+        for _, same_day in groupby(parts, key=lambda s: s.order[0]):
+            for part in self._joined(list(same_day)):
+                self._add(part)
         book = Book(first.account, first.currency, self.balances[0], first.order[0], self.entries, self.jumps)
         book.closing = self.balances[-1]
         late = first.order[0]
@@ -78,10 +89,17 @@ class _Joining:
             self.read.count("entries_listed_out_of_the_order_of_days", moved)
         return book
 
-    def _next(self, parts: list[Statement]) -> int:
-        """Of the statements that begin on the earliest day, the first that joins what is there, else the first."""
-        same_day = [at for at, s in enumerate(parts) if s.order[0] == parts[0].order[0]]
-        return next((at for at in same_day if parts[at].start() == self.balances[-1]), 0)
+    def _joined(self, parts: list[Statement]) -> Iterator[Statement]:
+        """The statements that begin on one day: always the first that joins what is there, else the first."""
+        left = dict.fromkeys(range(len(parts)))
+        starts: dict[int | None, deque[int]] = {}
+        for at, part in enumerate(parts):
+            starts.setdefault(part.start(), deque()).append(at)
+        while left:
+            same = starts.get(self.balances[-1]) or starts[parts[next(iter(left))].start()]
+            at = same.popleft()
+            del left[at]
+            yield parts[at]
 
     def _add(self, part: Statement) -> None:
         if not self._is_repeated(part):
@@ -93,16 +111,24 @@ class _Joining:
                 taken = taken[self._overlap_by_content(part) :]
             self.read.count("repeated_entries", len(part.entries) - len(taken))
             for entry in taken:
-                self.entries.append(entry)
-                self.balances.append(self.balances[-1] + entry.units)
+                self._keep(entry)
         self.last = str(part)
+
+    def _keep(self, entry: Entry) -> None:
+        at, told = len(self.entries), entry.fingerprint()
+        self.by_balance.setdefault(self.balances[-1], []).append(at)
+        self.by_print.setdefault(told, []).append(at)
+        self.entries.append(entry)
+        self.rows.append((entry.booked, entry.units))
+        self.prints.append(told)
+        self.balances.append(self.balances[-1] + entry.units)
 
     def _is_repeated(self, part: Statement) -> bool:
         """Whether this very statement has been added; InputError if one of its name but with other content has."""
         known = self.seen.setdefault((part.id, part.order[1:]), part)
         if known is part:
             return False
-        if _content(known) == _content(part):
+        if len(known.entries) == len(part.entries) and _content(known) == _content(part):
             self.read.count("repeated_statements")
             self.read.count("repeated_entries", len(part.entries))
             return True
@@ -116,12 +142,10 @@ class _Joining:
 
     def _overlap(self, part: Statement, start: int) -> int:
         """How many entries of a statement that does not join are already there; 0 after noting that one is missing."""
-        rows = [(e.booked, e.units) for e in self.entries]
         new = [(e.booked, e.units) for e in part.entries]
-        for at, balance in enumerate(self.balances[:-1]):
-            length = min(len(rows) - at, len(new))
-            if balance == start and length and rows[at : at + length] == new[:length]:
-                return length
+        for at in self.by_balance.get(start, ()) if new else ():
+            if _repeats(self.rows, at, new):
+                return min(len(self.rows) - at, len(new))
         if self.entries and part.entries and part.order[0] < self.entries[-1].booked:
             raise InputError(
                 part.file, f"{part} opens with {written(start, part.currency)} on a day that {self.last} has "
@@ -140,16 +164,19 @@ class _Joining:
 
     def _overlap_by_content(self, part: Statement) -> int:
         """The same where the statement has no balances: entries that are equal in every way."""
-        rows = [e.fingerprint() for e in self.entries]
         new = [e.fingerprint() for e in part.entries]
-        for at in range(len(rows)):
-            length = min(len(rows) - at, len(new))
-            if rows[at] == new[0] and rows[at : at + length] == new[:length]:
-                return length
+        for at in self.by_print.get(new[0], ()):
+            if _repeats(self.prints, at, new):
+                return min(len(self.prints) - at, len(new))
         if part.order[0] < self.entries[-1].booked:
             raise InputError(part.file, f"{part} begins before the end of {self.last} and does not repeat it",
                              line=part.line, remedy="import files of one account that follow one another")  # fmt: skip
         return 0
+
+
+def _repeats(rows: Sequence[object], at: int, new: Sequence[object]) -> bool:
+    """Whether the new rows say again what stands from `at` on, as far as both go."""
+    return all(rows[at + n] == new[n] for n in range(min(len(rows) - at, len(new))))
 
 
 def _content(part: Statement) -> tuple[object, ...]:

@@ -101,19 +101,21 @@ class _Shelf:
 
     def __init__(self, entries: dict[Place, Entry], way: _Way) -> None:
         self.entries = entries
-        self.rows: dict[Hashable, list[tuple[int, Place]]] = {}
+        self.rows: dict[Hashable, dict[int, list[tuple[int, Place]]]] = {}
         for at, entry in entries.items():
             for key in dict.fromkeys(way.keys(entry)):
-                self.rows.setdefault(key, []).append((entry.booked, at))
-        for row in self.rows.values():
-            row.sort()
+                self.rows.setdefault(key, {}).setdefault(at[0], []).append((entry.booked, at))
+        for books in self.rows.values():
+            for row in books.values():
+                row.sort()
 
-    def near(self, keys: Iterable[Hashable], first: int, last: int) -> Iterator[Place]:
-        """Where entries stand that have one of these keys, from the first to the last of some days."""
+    def near(self, keys: Iterable[Hashable], first: int, last: int, but: int) -> Iterator[Place]:
+        """Where entries of other books than `but` have one of these keys, from the first to the last of some days."""
         for key in keys:
-            row = self.rows.get(key, [])
-            for at in range(bisect_left(row, (first,)), bisect_left(row, (last + 1,))):
-                yield row[at][1]
+            for book, row in self.rows.get(key, {}).items():
+                begin, end = (0, 0) if book == but else (bisect_left(row, (day,)) for day in (first, last + 1))
+                for at in range(begin, end):
+                    yield row[at][1]
 
 
 class _Pairing:
@@ -147,7 +149,7 @@ class _Pairing:
         debit = self.debits.entries[debit_at]
         day = debit.booked
         return self._some(
-            at for at in self.credits.near(self.way.keys(debit), day - self.early, day + self.days)
+            at for at in self.credits.near(self.way.keys(debit), day - self.early, day + self.days, debit_at[0])
             if at not in self.found.at and self._may(debit, self.credits.entries[at])
         )  # fmt: skip
 
@@ -156,7 +158,7 @@ class _Pairing:
         credit = self.credits.entries[credit_at]
         day = credit.booked
         return debits == self._some(
-            at for at in self.debits.near(self.way.keys(credit), day - self.days, day + self.early)
+            at for at in self.debits.near(self.way.keys(credit), day - self.days, day + self.early, credit_at[0])
             if at not in self.found.at and self._may(self.debits.entries[at], credit)
         )  # fmt: skip
 

@@ -41,14 +41,21 @@ _OPENING, _CLOSING = frozenset({"60", "60F", "60M"}), frozenset({"62", "62F", "6
 _KNOWN = _IGNORED | _INTERIM | _OPENING | _CLOSING | {"20", "25", "28", "28C", "61", "86"}
 _BLOCK = re.compile(r"\{2:[IO]([0-9]{3})", re.ASCII)
 _CENTURY = 80
+_EXPLANATIONS = 100
+"""Fields :86: in a row: banks write one, or a few."""
 _AGAIN = "ask the bank for the file again"
 
 
 @dataclass(slots=True)
 class _Field:
     tag: str
-    text: str
+    lines: list[str]
     line: int
+
+    @property
+    def text(self) -> str:
+        """All its lines."""
+        return "\n".join(self.lines)
 
 
 def read_mt940(file: str, text: str, into: Read) -> None:
@@ -86,9 +93,9 @@ def _statements(file: str, text: str) -> list[list[_Field]]:
             outside = True
             continue
         if found and (found[1] in _KNOWN or made[-1][-1].tag not in ("86", "NS")):
-            made[-1].append(_Field(found[1], found[2], number))
+            made[-1].append(_Field(found[1], [found[2]], number))
         else:
-            made[-1][-1].text += "\n" + line
+            made[-1][-1].lines.append(line)
     return made
 
 
@@ -114,7 +121,7 @@ class _Reader:
         account = _account(one["25"].text, currency)
         if not account:
             self._wrong(one["25"], "names no account")
-        number = one.get("28C") or one.get("28") or _Field("28C", "0", self.fields[0].line)
+        number = one.get("28C") or one.get("28") or _Field("28C", ["0"], self.fields[0].line)
         numbers = [int(n) for n in re.findall(r"[0-9]{1,9}", number.text.split("\n")[0])] + [0, 0]
         entries = self._entries(account, currency, closed)
         day = min((e.booked for e in entries), default=closed)
@@ -182,7 +189,11 @@ class _Reader:
     def _entries(self, account: str, currency: str, closed: int) -> list[Entry]:
         entries: list[Entry] = []
         current: Entry | None = None
+        explained = 0
         for field in self.fields:
+            explained = explained + 1 if field.tag == "86" else 0
+            if explained > _EXPLANATIONS:
+                self._wrong(field, f"comes more than {_EXPLANATIONS} times in a row")
             if field.tag == "61":
                 current = self._entry(field, account, currency, closed)
                 if current is not None:

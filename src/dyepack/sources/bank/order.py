@@ -6,6 +6,7 @@ together where both are booked on one day and some order of that day has them to
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,16 +56,16 @@ class _Day:
         self.open = {step.at for queue in queues.values() for step in queue if step.at is not None}
         self.late = dict.fromkeys(queues, -1)
         """The latest time of day seen in each book."""
+        self.heads = sorted(map(self._key, queues))
+        """Time and number of the books that have steps left, by which they come first."""
 
     def steps(self) -> Iterator[Step]:
         """All steps of the day."""
         while self.queues:
-            heads = sorted(self.queues, key=self._key)
-            ready = next((n for n in heads if self._is_ready(self.queues[n][0])), None)
+            ready = next((n for _, n in self.heads if self._is_ready(self.queues[n][0])), None)
             if ready is None:
-                debits = [n for n in heads if self._entry_units(self.queues[n][0]) < 0]
-                ready = (debits or heads)[0]
-                yield self._take(ready)
+                debits = (n for _, n in self.heads if self._entry_units(self.queues[n][0]) < 0)
+                yield self._take(next(debits, self.heads[0][1]))
                 continue
             step = self.queues[ready][0]
             other = self._partner(step)
@@ -95,10 +96,13 @@ class _Day:
         return other is None or self.queues[other[0]][0].at == other
 
     def _take(self, number: int) -> Step:
+        del self.heads[bisect_left(self.heads, self._key(number))]
         step = self.queues[number].popleft()
         if step.at is not None:
             self.open.discard(step.at)
             self.late[number] = max(self.late[number], self.books[number].entries[step.at[1]].time)
-        if not self.queues[number]:
+        if self.queues[number]:
+            insort(self.heads, self._key(number))
+        else:
             del self.queues[number]
         return step

@@ -31,6 +31,8 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 def read_file(path: Path, into: Read) -> None:
     """Read one file of any of the formats; InputError names what is wrong, and where."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(path, "is a pipe or a device, not a file", remedy="save what it gives, and import that file")
     start = opening(path)
     for magic, what in _MAGIC.items():
         if start.startswith(magic):

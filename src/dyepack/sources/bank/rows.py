@@ -86,10 +86,10 @@ def _is_reversed(dates: list[str], rows: list[int]) -> bool:
 
 def _row(table: Table, cells: dict[str, list[str]], key: tuple[str, str], row: int) -> _Row:
     day = _day(table, cells, "date", row)
-    if cells.get("value_date", [""] * (row + 1))[row]:
+    if "value_date" in cells and cells["value_date"][row]:
         _day(table, cells, "value_date", row)
     balance = None
-    if cells.get("balance", [""] * (row + 1))[row]:
+    if "balance" in cells and cells["balance"][row]:
         balance = _signed(table, cells, "balance", key[1], row)
     units = _signed(table, cells, "amount", key[1], row)
     line = table.line(row)

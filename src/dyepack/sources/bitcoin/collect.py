@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, UsageError, quoted
 from dyepack.ledger.utxo.address import NETWORKS
-from dyepack.sources.bitcoin.bitcoin_etl import import_bitcoin_etl
-from dyepack.sources.bitcoin.esplora import import_esplora
-from dyepack.sources.bitcoin.getblock import import_getblock
-from dyepack.sources.bitcoin.index_tables import import_index_tables
+from dyepack.progress import OnBytes, no_bytes
 from dyepack.sources.bitcoin.recognise import TAKEN, Form, expanded, recognise
-from dyepack.sources.bitcoin.stated import StatedAddresses
+from dyepack.sources.bitcoin.records.bitcoin_etl import import_bitcoin_etl
+from dyepack.sources.bitcoin.records.esplora import import_esplora
+from dyepack.sources.bitcoin.records.getblock import import_getblock
+from dyepack.sources.bitcoin.records.index_tables import import_index_tables
+from dyepack.sources.bitcoin.records.stated import StatedAddresses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from dyepack.sources.bitcoin.result import BitcoinImport
-
-    Progress = Callable[[int, int, str], None]
 
 
 def import_bitcoin(
@@ -33,7 +32,7 @@ def import_bitcoin(
     work: Path,
     first_height: int | None = None,
     workers: int = 2,
-    progress: Progress | None = None,
+    progress: OnBytes = no_bytes,
 ) -> tuple[BitcoinImport, str]:
     """What the paths hold, and its network: what the source says, else `network`, else mainnet.
 
@@ -48,24 +47,19 @@ def import_bitcoin(
     form, files, empty = _one_form(found)
     if first_height is not None and form is not Form.BLOCKS:
         raise UsageError("a first height is for blocks of a node only", remedy="leave it out: the files say theirs")
-    report = progress or _silent
     if form is Form.BLOCKS:
-        from dyepack.sources.bitcoin.segments import import_blocks
+        from dyepack.sources.bitcoin.blocks.importer import import_blocks
 
-        result = import_blocks(files, work=work, first_height=first_height, workers=workers, progress=report)
+        result = import_blocks(files, work=work, first_height=first_height, workers=workers, progress=progress)
         return result, _agreed(result, network, files)
     addresses = StatedAddresses(network)
     total = sum(file.stat().st_size for file in files if file.is_file())
-    report(0, total, form.value)
+    progress(0, total, form.value)
     result = _imported(form, files, addresses)
     result.count("empty_lists", empty)
     result.network = addresses.network
-    report(total, total, form.value)
+    progress(total, total, form.value)
     return result, addresses.network
-
-
-def _silent(done: int, total: int, text: str) -> None:
-    """Progress that nobody watches."""
 
 
 def _imported(form: Form, files: list[Path], addresses: StatedAddresses) -> BitcoinImport:

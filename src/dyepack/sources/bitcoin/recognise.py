@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, quoted
 from dyepack.sources.bitcoin.hashes import sha256d
-from dyepack.sources.bitcoin.index_tables import TABLES
 from dyepack.sources.bitcoin.networks import BY_MAGIC
-from dyepack.sources.bitcoin.records import first_bytes, values
+from dyepack.sources.bitcoin.records.index_tables import TABLES
 from dyepack.sources.csvbytes import opening
+from dyepack.sources.json_files import first_bytes, values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,8 @@ def recognise(path: Path) -> Form:
         if form is None:
             raise InputError(path, "is a folder of no known form", remedy=f"give {TAKEN}")
         return form
+    if path.exists() and not path.is_file():
+        raise InputError(path, "is a pipe or a device, not a file", remedy="save what it gives, and import that file")
     opening(path)
     start = first_bytes(path)
     if start.startswith(b"PAR1"):
@@ -93,7 +95,7 @@ def _binary_form(path: Path, start: bytes) -> Form | None:
     mask = path.parent / _MASK
     if path.name == _MASK and len(start) == _MASK_SIZE:
         return Form.MASK
-    key = mask.read_bytes() if mask.is_file() else b""
+    key = first_bytes(mask)[: _MASK_SIZE + 1] if mask.is_file() else b""
     is_masked = len(key) == _MASK_SIZE <= len(start)
     clear = bytes(a ^ b for a, b in zip(start[:4], key[:4], strict=True)) if is_masked else b""
     if start[:4] in BY_MAGIC or clear in BY_MAGIC or _HEX_LINE.match(start + b"\n") or _is_block(start):

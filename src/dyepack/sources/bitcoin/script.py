@@ -103,11 +103,6 @@ def classify_bytes(scripts: Sequence[bytes]) -> Scripts:
     return classify(buffer, np.cumsum(length) - length, length)
 
 
-def classify_hex(texts: Sequence[str]) -> Scripts:
-    """The same for scripts in hexadecimal; ValueError for a text that is not."""
-    return classify_bytes([bytes.fromhex(text) for text in texts])
-
-
 def classify_plain(script: bytes) -> tuple[ScriptType, bytes | None]:
     """Type and packed address (without padding) of one script."""
     size = len(script)

@@ -34,6 +34,9 @@ _KINDS = 64
 _NOWHERE = 1 << 40
 """Above every output: the place of fees. Addresses are places 0 to 2^32, outputs without one follow them."""
 
+_OUTSIDE = 1 << 48
+"""Above that: inputs that spend an output which the ledger does not hold and whose address nobody said."""
+
 
 def build(
     ledger: UtxoLedger,
@@ -76,8 +79,9 @@ def place_keys(ledger: UtxoLedger, rows: Rows) -> Ints:
     place = np.where(address == NO_ADDRESS, NO_ADDRESS + 1 + output, address)
     outside = output < FEE
     if outside.any():
-        row = ledger.input_index[-2 - output[outside]]
-        place[outside] = ledger.outside_address[row]
+        at = -2 - output[outside]
+        address = ledger.outside_address[ledger.input_index[at]].astype(np.int64)
+        place[outside] = np.where(address == NO_ADDRESS, _OUTSIDE + at, address)
     place[output == FEE] = _NOWHERE
     return np.asarray(place * _KINDS + rows["stop"], np.int64)
 
@@ -86,9 +90,11 @@ def _place(ledger: UtxoLedger, key: int) -> tuple[Stop, str]:
     place, stop = divmod(key, _KINDS)
     if place == _NOWHERE:
         return Stop(stop), ""
+    if place >= _OUTSIDE:
+        return Stop(stop), ledger.outside_text(place - _OUTSIDE)
     if place > NO_ADDRESS:
         return Stop(stop), ledger.outpoint_text(place - NO_ADDRESS - 1)
-    return Stop(stop), "" if place == NO_ADDRESS else ledger.address_text(place)
+    return Stop(stop), ledger.address_text(place)
 
 
 def _terminals(ledger: UtxoLedger, runs: dict[str, UtxoRun], names: Mapping[str, PlaceName]) -> list[Terminal]:

@@ -28,10 +28,10 @@ def prove(ledger: UtxoLedger, plan: UtxoPlan, run: UtxoRun) -> list[Balance]:
     _prove_transactions(ledger, plan, run)
     put, stopped = _sums(run.origin["leg"], run.origin), _stopped(run)
     asset = ledger.assets[0].key
-    balances = []
-    for leg in sorted({*put, *(key // 64 for key in stopped)}):
-        parts = {Stop(k % 64).name.lower(): u for k, u in sorted(stopped.items()) if k // 64 == leg}
-        balances.append(Balance(run.rule, leg, asset, put.get(leg, 0), 0, 0, parts))
+    parts: dict[int, dict[str, int]] = {leg: {} for leg in put}
+    for key, units in sorted(stopped.items()):
+        parts.setdefault(key // 64, {})[Stop(key % 64).name.lower()] = units
+    balances = [Balance(run.rule, leg, asset, put.get(leg, 0), 0, 0, parts[leg]) for leg in sorted(parts)]
     for b in balances:
         if not b.holds:
             raise BalanceError(f"rule {b.rule}, leg {b.leg}: {b.put_in} in, parts {b.parts}")

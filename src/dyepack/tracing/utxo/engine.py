@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dyepack.progress import OnStep, no_step
 from dyepack.tracing.engine import rules_to_run
 from dyepack.tracing.rules import rule
 from dyepack.tracing.utxo.backward import replay_backward
@@ -14,8 +15,6 @@ from dyepack.tracing.utxo.balance import prove
 from dyepack.tracing.utxo.replay import replay_at_most
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dyepack.ledger.utxo.reader import UtxoLedger
     from dyepack.tracing.statement import Balance
     from dyepack.tracing.utxo.plan import UtxoPlan, UtxoRun
@@ -25,7 +24,7 @@ PLAIN_UP_TO = 20_000
 
 
 def run_rules(
-    ledger: UtxoLedger, plan: UtxoPlan, headline: str, *, progress: Callable[[str], None] = lambda _: None
+    ledger: UtxoLedger, plan: UtxoPlan, headline: str, *, progress: OnStep = no_step
 ) -> tuple[dict[str, UtxoRun], list[Balance]]:
     """Every rule (backward: those that reverse exactly), the headline first; runs by rule and all balances."""
     runs: dict[str, UtxoRun] = {}

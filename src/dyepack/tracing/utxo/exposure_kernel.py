@@ -10,14 +10,9 @@ Invariant: the share is 0 exactly where no dye came in: it never falls below FLO
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from dyepack.ledger.jit import kernel, leaf
+from dyepack.ledger.jit import kernel, leaf, prefetch
 from dyepack.ledger.utxo.schema import DESTROYED, UNSPENT, ScriptType
 
 AHEAD = np.uint64(32)
@@ -30,26 +25,6 @@ _ONE = np.uint64(1)
 _UNSPENT = np.uint32(UNSPENT)
 _DESTROYED = np.uint32(DESTROYED)
 _OP_RETURN = np.uint8(ScriptType.OP_RETURN)
-
-
-def _generate_prefetch(typing_context, array, index):  # type: ignore[no-untyped-def] # pragma: no cover - compiled
-    """Ask the memory for array[index], wherever that is (https://llvm.org/docs/LangRef.html#llvm-prefetch-intrinsic)."""
-    del typing_context
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        made = context.make_array(signature.args[0])(context, builder, arguments[0])
-        word = ir.IntType(32)
-        place = builder.gep(made.data, [arguments[1]])
-        of = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
-        call = builder.module.globals.get("llvm.prefetch.p0") or ir.Function(builder.module, of, "llvm.prefetch.p0")
-        builder.call(call, [place, word(0), word(3), word(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, index), generate
-
-
-prefetch: Any = intrinsic(_generate_prefetch)
-"""prefetch(array, index): a hint to the processor, without effect on any value."""
 
 
 @leaf

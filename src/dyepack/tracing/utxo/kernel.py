@@ -10,7 +10,7 @@ in hand, has changed nothing, and says how large it must be. Importing this modu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,9 @@ from dyepack.ledger.jit import leaf
 from dyepack.tracing.kernel_bits import new_bits, next_bit, set_bit
 from dyepack.tracing.transaction import RULES
 from dyepack.tracing.utxo import kernel_split as ks
+from dyepack.tracing.utxo.kernel_ahead import ask_offsets, ask_rows, ask_slots, ask_spent
 from dyepack.tracing.utxo.kernel_split import by_value, cut, cut_pro_rata, dye, rearrange, shares_of
-from dyepack.tracing.utxo.kernel_steps import arrive, collect, gather, room, untouched
+from dyepack.tracing.utxo.kernel_steps import arrive, collect, empty, gather, room, untouched
 from dyepack.tracing.utxo.plan import DYED, ORIGIN, UtxoPlan, UtxoRun
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ _MODES = {"taint-first": ks.TAINT_FIRST, "clean-first": ks.CLEAN_FIRST, "poison"
 _POSITION, _REPLAYED, _LOTS, _ARENA, _ROWS, _FRESH, _FEES, _BLOCK, _DUE, _FEE_HOP = range(10)
 """Places in the state that the kernel goes on from."""
 
-_WIDTHS = {"ins": 2, "seq": 2, "out": 2, "share": 2, "span": 3, "order": 2, "lots": 3, "arena": 2, "rows": 6,
+_WIDTHS = {"ins": 2, "seq": 2, "out": 2, "share": 2, "span": 3, "order": 2, "lots": 3, "arena": 2, "rows": 0,
            "fresh": 3, "fees": 2}  # fmt: skip
+"""Columns of the tables of whole numbers that grow; "rows" are of the type DYED."""
 _NAMES = list(_WIDTHS)
 _INS, _SEQ, _OUT, _SHARE, _SPAN, _ORDER, _LOT, _ARE, _ROW, _NEW, _FEE = range(11)
 
@@ -53,8 +55,8 @@ def replay(ledger: UtxoLedger, plan: UtxoPlan, rule: str) -> UtxoRun:
     for tx in np.unique(origin[:, 0]).tolist():
         if tx < end_tx:
             set_bit(bits, high, tx)
-    tables = {name: np.empty((1024, width), np.int64) for name, width in _WIDTHS.items()}
-    tables["span"][:] = 0
+    tables: dict[str, npt.NDArray[Any]] = {n: np.zeros((1024, width), np.int64) for n, width in _WIDTHS.items()}
+    tables["rows"] = np.zeros(1024, DYED)
     slot = np.zeros(ledger.outputs + 1, np.uint32)
     state, need = np.zeros(10, np.int64), np.zeros(len(_NAMES), np.int64)
     state[_BLOCK] = -1
@@ -66,26 +68,38 @@ def replay(ledger: UtxoLedger, plan: UtxoPlan, rule: str) -> UtxoRun:
         *(tables[name] for name in _NAMES), mode, how, rule == "lifo-a", rule == "dirty-first", plan.fee_first,
         plan.follow_fees, plan.cut_off, plan.hop_limit, end_tx, plan.hub_limit,
     ):  # fmt: skip
+        if need[_ARE] > len(tables["arena"]):
+            need[_ARE] += _sweep(tables["lots"][: state[_LOTS]], tables["arena"], state)
         for name, rows in zip(_NAMES, need.tolist(), strict=True):
-            tables[name] = _grown(tables[name], rows)
-    dyed, fresh = tables["rows"][: state[_ROWS]], tables["fresh"][: state[_FRESH]]
-    return UtxoRun(rule, _rows(fresh, ORIGIN), _rows(dyed, DYED), int(state[_REPLAYED]))
+            _grow(tables[name], rows)
+    fresh = np.empty(int(state[_FRESH]), ORIGIN)
+    for at, name in enumerate(("output", "leg", "units")):
+        fresh[name] = tables["fresh"][: len(fresh), at]
+    return UtxoRun(rule, fresh, tables["rows"][: state[_ROWS]], int(state[_REPLAYED]))
 
 
-def _grown(table: npt.NDArray[np.int64], rows: int) -> npt.NDArray[np.int64]:
-    """The table with room for `rows`, at least twice as many as there were."""
-    if rows <= len(table):
-        return table
-    out = np.zeros((max(rows, 2 * len(table)), table.shape[1]), np.int64)
-    out[: len(table)] = table
-    return out
+def _grow(table: npt.NDArray[Any], rows: int) -> None:
+    """Make room for `rows` in place, half as many again at least (large tables are moved without being copied)."""
+    if rows > len(table):
+        table.resize((max(rows, len(table) * 3 // 2), *table.shape[1:]), refcheck=False)
 
 
-def _rows(table: npt.NDArray[np.int64], dtype: np.dtype[np.void]) -> npt.NDArray[np.void]:
-    rows = np.empty(len(table), dtype)
-    for at, name in enumerate(dtype.names or ()):
-        rows[name] = table[:, at]
-    return rows
+def _sweep(lots: npt.NDArray[np.int64], arena: npt.NDArray[np.int64], state: npt.NDArray[np.int64]) -> int:
+    """Move the pieces of lots that wait to the front of the arena; how many places that gave back, as a negative.
+
+    If more than a quarter of the arena waits, it is to become four times as large, so that sweeping stays rare.
+    """
+    waiting = np.flatnonzero(lots[:, 1])
+    size = lots[waiting, 1]
+    ends = np.cumsum(size)
+    kept = int(ends[-1]) if len(ends) else 0
+    if kept:
+        begin = ends - size
+        arena[:kept] = arena[np.repeat(lots[waiting, 0] - begin, size) + np.arange(kept)]
+        lots[waiting, 0] = begin
+    freed = kept - int(state[_ARENA])
+    state[_ARENA] = kept
+    return freed + (3 * len(arena) if 4 * kept > len(arena) else 0)
 
 
 @leaf
@@ -114,8 +128,23 @@ def _advance(  # type: ignore[no-untyped-def]
     fee_count, block, due, fee_hop = state[_FEES], state[_BLOCK], state[_DUE], state[_FEE_HOP]
     position, replayed = state[_POSITION], state[_REPLAYED]
     done = False
+    here = _lowest(origin, position)
     while True:
         tx = next_bit(bits, high, position)
+        if tx >= 0:
+            soon = next_bit(bits, high, tx + 1)
+            if soon >= 0:
+                ask_slots(soon, tx_input, input_tx, input_index, tx_output, slot)
+                second = next_bit(bits, high, soon + 1)
+                if second >= 0:
+                    ask_spent(second, tx_input, input_tx, tx_output)
+                    third = next_bit(bits, high, second + 1)
+                    if third >= 0:
+                        ask_rows(third, tx_input, tx_output, input_tx, input_index, input_value, output_value,
+                                 output_spender, output_type, output_address)  # fmt: skip
+                        fourth = next_bit(bits, high, third + 1)
+                        if fourth >= 0:
+                            ask_offsets(fourth, tx_input, tx_output, tx_flag)
         coinbase = False
         if follow_fees and (tx < 0 or np.int64(tx_block[tx]) != block):
             coinbase = due != 0 or fee_count > 0
@@ -144,7 +173,8 @@ def _advance(  # type: ignore[no-untyped-def]
                 pieces += lots[fees[k, 1], 1]
         else:
             pieces, dyed = room(input_tx, input_index, tx_output, begin, end, slot, lots)
-        here = _lowest(origin, tx)
+        if coinbase or here >= len(origin) or origin[here, 0] < tx:
+            here = _lowest(origin, tx)
         last = here
         while last < len(origin) and origin[last, 0] == tx:
             last += 1
@@ -212,6 +242,12 @@ def _advance(  # type: ignore[no-untyped-def]
                 news += 1
                 span[number, 2] = 1
         # where it goes
+        if dyed > 0:
+            if coinbase:
+                for k in range(fee_count):
+                    lots[fees[k, 1], 1] = 0
+            else:
+                empty(input_tx, input_index, tx_output, begin, end, slot, lots)
         m, lot, used = arrive(
             tx_flag, tx_output, output_spender, output_type, output_address, address_offset, said, tx, hop, only_pure,
             follow_fees, cut_off, hop_limit, end_tx, hub_limit, out, span, slot, lots, lot, arena, used, rows, m,

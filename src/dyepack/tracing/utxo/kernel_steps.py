@@ -79,6 +79,16 @@ def gather(  # type: ignore[no-untyped-def]
 
 
 @leaf
+def empty(input_tx, input_index, tx_output, first, last, slot, lots):  # type: ignore[no-untyped-def]
+    """The lots of inputs `first` to `last` are spent: their places in the arena are free."""
+    for at in range(first, last):
+        output = spent(input_tx, input_index, tx_output, at)
+        here = np.int64(slot[output]) if output >= 0 else np.int64(0)
+        if here > 0:
+            lots[here - 1, 1] = 0
+
+
+@leaf
 def fee_of(tx_flag, tx_input, tx_output, input_value, output_value, tx):  # type: ignore[no-untyped-def]
     """What the outputs of a transaction leave over; 0 where it makes coins or an input's value is not known."""
     if tx_flag[tx] != 0:
@@ -208,14 +218,15 @@ def note(rows, m, tx, output, out, first, last, hop, stop):  # type: ignore[no-u
         if leg == 0:
             continue
         if leg == before:
-            rows[m - 1, 5] += out[k, 1]
+            rows[m - 1].units += np.uint64(out[k, 1])
             continue
-        rows[m, 0] = tx
-        rows[m, 1] = output
-        rows[m, 2] = leg
-        rows[m, 3] = hop
-        rows[m, 4] = stop
-        rows[m, 5] = out[k, 1]
+        row = rows[m]
+        row.tx = tx
+        row.output = output
+        row.leg = leg
+        row.hop = hop
+        row.stop = stop
+        row.units = out[k, 1]
         before = leg
         m += 1
     return m

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Cell:
-    """Dyed units of one leg in one output (FEE: in the fee) of transaction `tx`, and why they went no further."""
+    """Dyed units of one leg in one output (FEE: in the fee) of transaction `tx`, and why they went no further; `tx` is
+    -1 where they are what is asked about (backward)."""
 
     tx: int
     output: int
@@ -109,8 +110,12 @@ class _Words:
         return self._made(rule, tx, cells) if self.plan.backward else self._spent(rule, tx, cells)
 
     def takers(self, rule: str, tx: int, cells: list[_Cell]) -> list[_Cell]:
-        """The dyed cells that it fills, in the order of the rule."""
-        return self._spent(rule, tx, cells) if self.plan.backward else self._made(rule, tx, cells)
+        """The dyed cells that it fills, in the order of the rule.
+
+        Backward, what stops at the outputs of a coinbase, or of a transaction that is incomplete, stays in them.
+        """
+        ends = self.ledger.is_coinbase(tx) or self.ledger.is_incomplete(tx)
+        return self._spent(rule, tx, cells) if self.plan.backward and not ends else self._made(rule, tx, cells)
 
     def _spent(self, rule: str, tx: int, cells: list[_Cell]) -> list[_Cell]:
         """Cells in the order in which a transaction deposits its inputs; of a coinbase, the fees of its block."""
@@ -130,7 +135,8 @@ class _Words:
         outs = self.ledger.outputs_of(tx)
         values = [int(v) for v in self.ledger.output_value[outs.start : outs.stop].tolist()]
         place = {outs.start + n: rank for rank, n in enumerate(withdraw_order(values, RULES[rule][1]))}
-        place[FEE] = -1 if self.plan.fee_first else len(values)
+        first = self.plan.fee_first and not self.ledger.is_coinbase(tx)
+        place[FEE] = -1 if first else len(values)
         return sorted(cells, key=lambda c: place[c.output])
 
     def move(self, tx: int, leg: int, giver: _Cell | None, cell: _Cell, units: int) -> DyedMove:
@@ -139,13 +145,15 @@ class _Words:
         real = cell.output if cell.output >= 0 else None
         source, spent = self._place(giver.output, giver.tx) if giver else ("", "")
         target, made = self._place(cell.output, tx)
+        target = "" if cell.output == FEE and cell.stop is not Stop.CARRIED else target
         value = int(ledger.output_value[real]) if real is not None else self._other_value(tx, cell.output)
         number = 0 if real is None else real - int(ledger.tx_output[ledger.transaction_of(real)])
         return DyedMove(
             move=tx, txid=ledger.tx_text(tx), block=int(ledger.block_height[ledger.tx_block[tx]]),
             time=ledger.tx_time(tx), kind="fee" if cell.output == FEE else "output", index=number, leg=leg,
             source=source, target=target, asset=ledger.assets[0].key, value=value, units=units,
-            fresh=0 if giver else units, hop=cell.hop, stop=cell.stop.name.lower(), spent=spent, made=made,
+            fresh=0 if giver and giver.tx >= 0 else units, hop=cell.hop, stop=cell.stop.name.lower(), spent=spent,
+            made=made,
         )  # fmt: skip
 
     def _other_value(self, tx: int, output: int) -> int:
@@ -161,11 +169,11 @@ class _Words:
     def _work_out(self, output: int, tx: int) -> tuple[str, str]:
         ledger = self.ledger
         if output == FEE:
-            return "", f"fee:{ledger.tx_text(tx)}"
+            height = int(ledger.block_height[ledger.tx_block[tx]])
+            return f"fees of block {height}", f"fee:{ledger.tx_text(tx)}"
         if output >= 0:
             return ledger.place_text(output), ledger.outpoint_text(output)
         at = -2 - output
-        row = int(ledger.input_index[at])
-        point = f"{ledger.outside_tx[row].tobytes().hex()}:{int(ledger.outside_index[row])}"
+        point = ledger.outside_text(at)
         address = ledger.input_address(at)
         return point if address is None else ledger.address_text(address), point

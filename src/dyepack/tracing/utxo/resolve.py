@@ -16,7 +16,16 @@ import numpy as np
 
 from dyepack.errors import TheftError, UsageError, quoted
 from dyepack.ledger.utxo.schema import DESTROYED, OUTSIDE
-from dyepack.tracing.resolve import LegIn, check_chain, cut_offs, deposit_units, stop_places, usual_fees
+from dyepack.tracing.resolve import (
+    LegIn,
+    check_chain,
+    cut_offs,
+    deposit_units,
+    named_address,
+    named_tx,
+    stop_places,
+    usual_fees,
+)
 from dyepack.tracing.utxo.plan import Origin, UtxoPlan
 
 if TYPE_CHECKING:
@@ -73,35 +82,15 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
     out.legs.append(LegIn(number, theft.id, leg.name, 0, "; ".join(e for e in (seen, said) if e)))
 
 
-def _tx(ledger: UtxoLedger, theft: Theft, text: str) -> int:
-    tx = ledger.find_tx(text)
-    if tx is None:
-        raise TheftError(
-            f"theft {quoted(theft.id)}: transaction {quoted(text)} is not in the ledger",
-            remedy="import the block of the theft",
-        )
-    return tx
-
-
-def _address(ledger: UtxoLedger, theft: Theft, text: str) -> int:
-    address = ledger.find_address(text)
-    if address is None:
-        raise TheftError(
-            f"theft {quoted(theft.id)}: address {quoted(text)} is not in the ledger",
-            remedy=f"check it (the ledger is of {ledger.manifest.network}), or import its history",
-        )
-    return address
-
-
 def _spent_from(ledger: UtxoLedger, tx: int) -> set[int | None]:
     """The addresses that a transaction spends from (None: an output that has none)."""
     return {ledger.input_address(at) for at in ledger.inputs_of(tx)}
 
 
 def _outputs_of(ledger: UtxoLedger, theft: Theft, spec: LegMove, victims: set[int]) -> list[int]:
-    tx = _tx(ledger, theft, spec.tx)
-    sender = _address(ledger, theft, spec.sender) if spec.sender else None
-    receiver = _address(ledger, theft, spec.receiver) if spec.receiver else None
+    tx = named_tx(ledger, theft.id, spec.tx)
+    sender = named_address(ledger, theft.id, spec.sender) if spec.sender else None
+    receiver = named_address(ledger, theft.id, spec.receiver) if spec.receiver else None
     senders = _spent_from(ledger, tx)
     outputs = list(ledger.outputs_of(tx))
     if spec.index is not None:
@@ -120,7 +109,7 @@ def _outputs_of(ledger: UtxoLedger, theft: Theft, spec: LegMove, victims: set[in
 
 
 def _outflow(ledger: UtxoLedger, theft: Theft, spec: Outflow, victims: set[int]) -> list[int]:
-    address = _address(ledger, theft, spec.address)
+    address = named_address(ledger, theft.id, spec.address)
     found: list[int] = []
     timed = spec.since is not None or spec.until is not None
     for tx in _spenders(ledger, address):
@@ -169,7 +158,7 @@ def _deposit(ledger: UtxoLedger, theft: Theft, leg: int, deposit: Deposit) -> li
             f"theft {quoted(theft.id)}: a deposit on a ledger of outputs names its transaction",
             remedy="give `tx` instead of `block`",
         )
-    tx, address = _tx(ledger, theft, deposit.tx), _address(ledger, theft, deposit.to)
+    tx, address = named_tx(ledger, theft.id, deposit.tx), named_address(ledger, theft.id, deposit.to)
     left = deposit_units(theft, deposit, ledger.assets[0])
     found: list[Origin] = []
     for output in ledger.outputs_of(tx):

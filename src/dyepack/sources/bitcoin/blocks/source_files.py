@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import InputError
-from dyepack.sources.bitcoin.blockfiles import MAX_BLOCK, magic_of, read_key, unmask
+from dyepack.sources.bitcoin.blocks.node_files import MAX_BLOCK, magic_of, read_key, unmask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,12 @@ _MASK = "xor.dat"
 _PART = 1 << 27
 _SPLIT_FROM = 1 << 28
 """Bytes of a part, and of a file from which on it is split (a node's files have 2^27 at most)."""
+
+_LARGEST = 1 << 30
+"""Bytes of what cannot be split beyond which nothing is read."""
+
+_SPARE = 64
+"""Reserved zeros that are kept at the end of a file that has very many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +114,34 @@ def _parts(path: Path) -> list[Part]:
     beside = path.with_name(f"rev{number[1]}.dat" if number else f"{path.stem}{_UNDO}{path.suffix}")
     undo = beside if beside.is_file() else None
     if size < _SPLIT_FROM or undo is not None:
+        for file in (path, undo or path):
+            if file.stat().st_size > _LARGEST:
+                problem = f"is larger than {_LARGEST >> 20} MiB: a node does not write such files"
+                raise InputError(file, problem, remedy="copy it again, or give the blocks without undo data")
         return [Part(path, undo, key, 0, size)]
-    marks = [0, *_marks(path, key, size), size]
+    marks, at = _marks(path, key, size)
+    if size - at > _PART and (filled := _filled(path, at)) is None:
+        size = min(at + _SPARE, size)
+    elif size - at > _LARGEST:
+        raise InputError(path, f"byte {filled:,}: no record begins here, and "
+                         f"{size - at:,} bytes are left", remedy="split the file where its records end")  # fmt: skip
+    marks = [0, *marks, size]
     return [Part(path, None, key, begin, end) for begin, end in itertools.pairwise(marks)]
 
 
-def _marks(path: Path, key: bytes, size: int) -> list[int]:
-    """Where to split a large file, between two records; nowhere from the first place on that is no record."""
+def _filled(path: Path, at: int) -> int | None:
+    """Where the first byte other than zero stands, from `at` on; None where there is none."""
+    zeros = bytes(1 << 20)
+    with path.open("rb") as file:
+        file.seek(at)
+        while part := file.read(len(zeros)):
+            if part != zeros[: len(part)]:
+                return file.tell() - len(part.lstrip(b"\0"))
+    return None
+
+
+def _marks(path: Path, key: bytes, size: int) -> tuple[list[int], int]:
+    """Where to split a large file, between two records, and the first place where there is no record."""
     marks: list[int] = []
     at = 0
     with path.open("rb") as file:
@@ -127,4 +154,4 @@ def _marks(path: Path, key: bytes, size: int) -> list[int]:
             if at - (marks[-1] if marks else 0) >= _PART:
                 marks.append(at)
             at += 8 + length
-    return marks
+    return marks, min(at, size)

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import InputError, quoted
+from dyepack.ledger.stretches import offsets
 from dyepack.ledger.utxo.address import WIDTH
 from dyepack.ledger.utxo.schema import MAX_MONEY, RawTransactions, ScriptType
-from dyepack.sources.bitcoin.records import Record
-from dyepack.sources.bitcoin.repeats import offsets
+from dyepack.sources.bitcoin.records.record import Record
+from dyepack.sources.bitcoin.records.stated import StatedAddresses
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.stated import StatedAddresses
 from dyepack.sources.columns import is_text, whole_numbers
 from dyepack.sources.identifiers import encode
 from dyepack.sources.repeats import exact_repeats

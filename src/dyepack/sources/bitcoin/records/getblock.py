@@ -14,11 +14,12 @@ import re
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, quoted
-from dyepack.sources.bitcoin.records import Record, values
+from dyepack.sources.bitcoin.hashes import block_id, merkle_root
+from dyepack.sources.bitcoin.records.record import Record
+from dyepack.sources.bitcoin.records.stated import StatedAddresses
+from dyepack.sources.bitcoin.records.transactions import NO_BLOCK, Input, Place, Transaction, TransactionRows
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.rows import NO_BLOCK, Input, Place, Transaction, TransactionRows
-from dyepack.sources.bitcoin.stated import StatedAddresses
-from dyepack.sources.bitcoin.txid import block_id, merkle_root
+from dyepack.sources.json_files import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,22 +22,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dyepack.errors import quoted
 from dyepack.ledger.utxo.schema import MAX_MONEY, ScriptType
-from dyepack.sources.bitcoin.etl_rows import csv_records, json_records, parquet_records
-from dyepack.sources.bitcoin.getblock import MAX_HEIGHT, stated_address
-from dyepack.sources.bitcoin.records import Written, first_bytes
+from dyepack.sources.bitcoin.records.etl_rows import csv_records, json_records, parquet_records
+from dyepack.sources.bitcoin.records.getblock import MAX_HEIGHT, stated_address
+from dyepack.sources.bitcoin.records.stated import StatedAddresses
+from dyepack.sources.bitcoin.records.transactions import NO_BLOCK, Input, Place, Transaction, TransactionRows
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.rows import NO_BLOCK, Input, Place, Transaction, TransactionRows
-from dyepack.sources.bitcoin.stated import StatedAddresses
 from dyepack.sources.columns import MAX_TIME, MAX_U32
 from dyepack.sources.csvbytes import opening
+from dyepack.sources.json_files import first_bytes
+from dyepack.strict_json import Written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from dyepack.ledger.utxo.schema import RawTransactions
-    from dyepack.sources.bitcoin.records import Record
+    from dyepack.sources.bitcoin.records.record import Record
 
 _INT32 = 1 << 31
 _COIN = 100_000_000
@@ -201,7 +203,7 @@ def _value(record: Record) -> int:
             raise record.fault("value", f"{value!r} is not a number of coins to the satoshi, up to 21 million", _EXPORT)
         return units
     if isinstance(value, (Written, Decimal)):
-        problem = f"{value!s} may be coins or satoshi"
+        problem = f"{quoted(str(value))} may be coins or satoshi"
         raise record.fault("value", problem, "export values as whole numbers of satoshi")
     return whole(record, "value", most=MAX_MONEY)
 

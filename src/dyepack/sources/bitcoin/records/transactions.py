@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dyepack.errors import quoted
+from dyepack.ledger.stretches import offsets
 from dyepack.ledger.utxo.address import WIDTH, address_text
 from dyepack.ledger.utxo.schema import MAX_MONEY, UNKNOWN_VALUE, RawTransactions, ScriptType
-from dyepack.sources.bitcoin.repeats import offsets, without_repeats
+from dyepack.sources.bitcoin.hashes import transaction_id
+from dyepack.sources.bitcoin.records.repeats import without_repeats
 from dyepack.sources.bitcoin.script import classify_bytes
-from dyepack.sources.bitcoin.txid import transaction_id
 from dyepack.sources.identifiers import encode
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dyepack.ledger.schema import I64, U8
-    from dyepack.sources.bitcoin.records import Record
+    from dyepack.sources.bitcoin.records.record import Record
+    from dyepack.sources.bitcoin.records.stated import StatedAddresses
     from dyepack.sources.bitcoin.result import BitcoinImport
-    from dyepack.sources.bitcoin.stated import StatedAddresses
 
 NO_BLOCK = bytes(32)
 """Block id where the source does not give one."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from dyepack.ledger.stretches import offsets
 from dyepack.ledger.utxo.schema import RawTransactions
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _kept(columns: dict[str, npt.NDArray[Any]], blocks: Mask) -> dict[str, npt.N
     )
     kept = {name: columns[name][mask] for mask, names in groups for name in names}
     for name, mask in (("block_tx", blocks), ("tx_in", txs), ("tx_out", txs)):
-        kept[name] = np.concatenate(([0], np.cumsum(np.diff(columns[name])[mask])))
+        kept[name] = offsets(np.diff(columns[name])[mask])
     used = np.zeros(len(columns["addresses"]), np.bool_)
     for name in ("in_address", "out_address"):
         used[kept[name][kept[name] >= 0]] = True

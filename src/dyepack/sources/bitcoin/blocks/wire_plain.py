@@ -7,12 +7,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dyepack.ledger.stretches import offsets
 from dyepack.ledger.utxo.schema import MAX_MONEY
-from dyepack.sources.bitcoin.faults import BrokenError, Fault
-from dyepack.sources.bitcoin.wire import Walked
+from dyepack.sources.bitcoin.blocks.faults import BrokenError, Fault
 
 if TYPE_CHECKING:
-    from dyepack.ledger.schema import I64, U8
+    from dyepack.ledger.schema import I64, U8, U32, U64
+
+
+@dataclass(slots=True)
+class Walked:
+    """Where everything stands in b blocks with n transactions; coinbases have no inputs here.
+
+    block_tx    (b+1,) i64   where a block's transactions begin
+    script      (b, 2) i64   where its coinbase's input script begins, and its length
+    tx_plain    (n+1,) i64   where each transaction begins in `plain`
+    tx_in       (n+1,) i64   where its inputs begin
+    tx_out      (n+1,) i64   where its outputs begin
+    in_txid     (m, 32) u8   as people write it
+    in_index    (m,)   u32
+    out_value   (k,)   u64   satoshi
+    out_start   (k,)   i64   where its script begins in the buffer
+    out_length  (k,)   i64
+    plain       u8           the transactions without their witness, one after the other
+    """
+
+    block_tx: I64
+    script: I64
+    tx_plain: I64
+    tx_in: I64
+    tx_out: I64
+    in_txid: U8
+    in_index: U32
+    out_value: U64
+    out_start: I64
+    out_length: I64
+    plain: U8
 
 
 class Reader:
@@ -91,7 +121,7 @@ def walk_plain(buffer: U8, start: I64, end: I64) -> Walked:
     size = np.fromiter((len(tx) for tx in lists.plain), np.int64, len(lists.plain))
     return Walked(
         np.array(lists.block_tx, np.int64), np.array(lists.script, np.int64).reshape(-1, 2),
-        np.concatenate(([0], np.cumsum(size))), np.array(lists.tx_in, np.int64), np.array(lists.tx_out, np.int64),
+        offsets(size), np.array(lists.tx_in, np.int64), np.array(lists.tx_out, np.int64),
         np.ascontiguousarray(points[:, 31::-1]), points[:, 32:].copy().view("<u4")[:, 0],
         outputs[:, 0].astype(np.uint64), outputs[:, 1].copy(), outputs[:, 2].copy(),
         np.frombuffer(b"".join(lists.plain), np.uint8),

@@ -58,11 +58,9 @@ def read_key(path: Path) -> bytes:
     """The mask in an xor.dat; empty where there is no such file or it masks nothing."""
     if not path.is_file():
         return b""
+    if (size := path.stat().st_size) != KEY_SIZE:
+        raise InputError(path, f"the key has {size} bytes, not {KEY_SIZE}", remedy="copy xor.dat from the node again")
     key = path.read_bytes()
-    if len(key) != KEY_SIZE:
-        raise InputError(
-            path, f"the key has {len(key)} bytes, not {KEY_SIZE}", remedy="copy xor.dat from the node again"
-        )
     return key if any(key) else b""
 
 

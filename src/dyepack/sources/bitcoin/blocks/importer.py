@@ -1,7 +1,7 @@
 """Import of block files: parts are parsed side by side into segments on disk, then joined to one chain.
 
 A part is a file of a node (2^27 bytes) or a stretch of a larger file. Segments outlive the import that made them, for
-the next one to go on with (segmentstore.py); the caller removes their folder when the ledger is written, not before:
+the next one to go on with (segment_store.py); the caller removes their folder when the ledger is written, not before:
 the transactions given back lie in it.
 
 Invariant: a block that was read is in a batch or counted: orphan_blocks, duplicate_blocks, half_written_blocks.
@@ -24,24 +24,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dyepack.errors import InputError
-from dyepack.sources.bitcoin import segmentstore
-from dyepack.sources.bitcoin.batches import batch
-from dyepack.sources.bitcoin.headers import COPY, ORPHAN, Chain, Headers, choose
+from dyepack.progress import OnBytes, no_bytes
+from dyepack.sources.bitcoin.blocks import segment_store
+from dyepack.sources.bitcoin.blocks.batches import batch
+from dyepack.sources.bitcoin.blocks.headers import COPY, ORPHAN, Chain, Headers, choose
+from dyepack.sources.bitcoin.blocks.segment import Segment, parse
+from dyepack.sources.bitcoin.blocks.source_files import parts_of
 from dyepack.sources.bitcoin.networks import BY_GENESIS, BY_NAME
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.segment import Segment, parse
-from dyepack.sources.bitcoin.sourcefiles import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from dyepack.sources.bitcoin.blocks.source_files import Part
     from dyepack.sources.bitcoin.networks import Network
-    from dyepack.sources.bitcoin.sourcefiles import Part
 
-    Progress = Callable[[int, int, str], None]
 
-_LOCK = ".lock"
 _ALONE_BELOW = 1 << 28
 """Bytes below which this process reads all: starting others takes a second or two."""
 
@@ -66,7 +65,7 @@ class _Refusal:
 
 def import_blocks(
     paths: list[Path], *, work: Path, first_height: int | None = None, workers: int = 2,
-    progress: Progress | None = None,
+    progress: OnBytes = no_bytes,
 ) -> BitcoinImport:  # fmt: skip
     """Read block files of one chain; InputError for anything that is not whole and consistent.
 
@@ -79,7 +78,7 @@ def import_blocks(
     """
     parts = parts_of(paths)
     with _locked(work):
-        folders = _segments(parts, work, workers, progress or (lambda _done, _total, _text: None))
+        folders = _segments(parts, work, workers, progress)
         segments = [_opened(folder, part) for folder, part in zip(folders, parts, strict=True)]
     result = BitcoinImport(files=_read_files(parts))
     for segment in segments:
@@ -157,7 +156,7 @@ def _tell(result: BitcoinImport, parts: Sequence[Part], segments: Sequence[Segme
 # --- parsing side by side -------------------------------------------------------------------------------------------
 
 
-def _segments(parts: Sequence[Part], work: Path, workers: int, progress: Progress) -> list[Path]:
+def _segments(parts: Sequence[Part], work: Path, workers: int, progress: OnBytes) -> list[Path]:
     """The folder of each part's segment, made where it is not there."""
     total, done = sum(part.size for part in parts), 0
     folders: dict[int, Path] = {}
@@ -210,11 +209,11 @@ def _segment(part: Part, work: Path) -> tuple[Path, bool] | _Refusal:
     try:
         raw = part.read()
         undo_raw = None if part.undo is None else np.fromfile(part.undo, np.uint8)
-        made_from = segmentstore.origin(part, raw, undo_raw)
-        folder = segmentstore.folder_of(work, made_from)
-        if segmentstore.read(folder, check=True) is not None:
+        made_from = segment_store.origin(part, raw, undo_raw)
+        folder = segment_store.folder_of(work, made_from)
+        if segment_store.read(folder, check=True) is not None:
             return folder, False
-        segmentstore.write(folder, made_from, parse(part, raw, undo_raw))
+        segment_store.write(folder, made_from, parse(part, raw, undo_raw))
     except InputError as error:
         return _Refusal.of(error)
     except OSError as error:
@@ -224,7 +223,7 @@ def _segment(part: Part, work: Path) -> tuple[Path, bool] | _Refusal:
 
 
 def _opened(folder: Path, part: Part) -> Segment:
-    segment = segmentstore.read(folder, check=False)
+    segment = segment_store.read(folder, check=False)
     if segment is None:
         raise InputError(part.path, f"its segment in {folder} has gone", remedy="run the import again")
     return segment
@@ -235,7 +234,7 @@ def _locked(work: Path) -> Iterator[None]:
     """Hold the folder of segments for this import alone, and remove what killed ones left half made."""
     try:
         work.mkdir(parents=True, exist_ok=True)
-        lock: Any = (work / _LOCK).open("wb")
+        lock: Any = (work / segment_store.LOCK).open("wb")
     except OSError as fault:
         raise InputError(work, f"the folder cannot be written ({fault.strerror or fault})",
                          remedy="check its permissions and the room on the disk") from fault  # fmt: skip
@@ -245,6 +244,6 @@ def _locked(work: Path) -> Iterator[None]:
         except BlockingIOError as fault:
             raise InputError(work, "another import is using the folder",
                              remedy="wait until it is done") from fault  # fmt: skip
-        for old in work.glob(f"{segmentstore.PARTIAL}*"):
+        for old in work.glob(f"{segment_store.PARTIAL}*"):
             shutil.rmtree(old, ignore_errors=True)
         yield

@@ -24,8 +24,10 @@ import numpy as np
 
 from dyepack.errors import InputError
 from dyepack.ledger.utxo.schema import UNKNOWN_VALUE
-from dyepack.sources.bitcoin import undo
-from dyepack.sources.bitcoin.blockfiles import (
+from dyepack.sources.bitcoin.blocks import undo
+from dyepack.sources.bitcoin.blocks.faults import BrokenError
+from dyepack.sources.bitcoin.blocks.headers import said_height, target_of
+from dyepack.sources.bitcoin.blocks.node_files import (
     AGAIN,
     Records,
     block_records,
@@ -33,13 +35,11 @@ from dyepack.sources.bitcoin.blockfiles import (
     undo_records,
     unmask,
 )
-from dyepack.sources.bitcoin.faults import BrokenError
+from dyepack.sources.bitcoin.blocks.raw_blocks import flat_undo, hex_blocks, is_hex_text, raw_block
+from dyepack.sources.bitcoin.blocks.source_files import is_rev
+from dyepack.sources.bitcoin.blocks.wire import identify, walk
 from dyepack.sources.bitcoin.hashes import sha256d
-from dyepack.sources.bitcoin.headers import said_height, target_of
-from dyepack.sources.bitcoin.rawblocks import flat_undo, hex_blocks, is_hex_text, raw_block
 from dyepack.sources.bitcoin.script import classify
-from dyepack.sources.bitcoin.sourcefiles import is_rev
-from dyepack.sources.bitcoin.wire import Walked, identify, walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +47,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dyepack.ledger.schema import I64, U8
+    from dyepack.sources.bitcoin.blocks.source_files import Part
+    from dyepack.sources.bitcoin.blocks.undo import Spent
+    from dyepack.sources.bitcoin.blocks.wire_plain import Walked
     from dyepack.sources.bitcoin.networks import Network
-    from dyepack.sources.bitcoin.sourcefiles import Part
-    from dyepack.sources.bitcoin.undo import Spent
 
 Columns = dict[str, "npt.NDArray[Any]"]
 

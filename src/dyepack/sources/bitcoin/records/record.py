@@ -1,142 +1,27 @@
-"""JSON from outside, one value after another, and objects whose fields are read with a check.
+"""A JSON object, or a row of a table, whose fields are read with a check.
 
-Takes one document, JSON Lines, or documents one after another; gzip too.
-
-Invariant: no number passes through a binary float (`Written` keeps its text), and what is not strict JSON, or a
-field not of the form that is asked for, is an InputError with its line and the way to the field.
+Invariant: a field that is not of the form that is asked for is an InputError with its line and the way to it; no
+amount passes through a binary float.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, quoted
 from dyepack.ledger.utxo.schema import MAX_MONEY
 from dyepack.sources.columns import MAX_U32
-from dyepack.sources.csvbytes import GZIP_MAGIC, opening
+from dyepack.strict_json import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from io import BufferedReader
+    from collections.abc import Mapping
     from pathlib import Path
 
-_PEEK = 1 << 16
-_INT_DIGITS = 20
 _COIN_DIGITS = 8
 _COIN = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,40}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
-_BLANK = re.compile(r"[ \t\n\r]*")
-_FETCH = "fetch the file again: it is cut short or not JSON"
 _AS_GIVEN = "give the file as the program that made it wrote it"
-
-
-class Written(str):
-    """A number that is not a short whole one, as it was written."""
-
-    __slots__ = ()
-
-
-class _NotStrictError(Exception):
-    """What the parser of the standard library takes and JSON does not have."""
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _NotStrictError(f"holds the key {quoted(twice)} twice in one object")
-    return found
-
-
-def _no_number(word: str) -> NoReturn:
-    raise _NotStrictError(f"holds {word}, which is not JSON")
-
-
-def _whole(text: str) -> object:
-    return int(text) if len(text) <= _INT_DIGITS else Written(text)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Written, parse_int=_whole, parse_constant=_no_number)
-
-
-def first_bytes(path: Path) -> bytes:
-    """How a file begins, unpacked where it is gzip."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(_PEEK)
-        if start.startswith(GZIP_MAGIC):
-            with gzip.open(path, "rb") as packed:
-                return packed.read(_PEEK)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(path, f"cannot be read ({error})", remedy="fetch the file again") from error
-    return start
-
-
-def values(path: Path) -> Iterator[tuple[int, object]]:
-    """Each JSON value of a file, with the line on which it begins."""
-    packed = opening(path).startswith(GZIP_MAGIC)
-    try:
-        with gzip.open(path, "rb") if packed else path.open("rb") as file:
-            yield from _values(path, file)
-    except (EOFError, zlib.error, OSError) as error:
-        raise InputError(path, f"cannot be read ({error})", remedy="fetch the file again") from error
-
-
-def _values(path: Path, file: BufferedReader | gzip.GzipFile) -> Iterator[tuple[int, object]]:
-    for line, raw in enumerate(file, start=1):
-        text = _text(path, raw, line).removeprefix("\ufeff" if line == 1 else "")
-        if not text.strip():
-            continue
-        try:
-            found = list(_decode(path, text, line))
-        except json.JSONDecodeError:
-            # A value may go over several lines: from here on the file is read as a whole.
-            text += _text(path, file.read(), line + 1)
-            try:
-                yield from _decode(path, text, line)
-            except json.JSONDecodeError as error:
-                at = line + error.lineno - 1
-                raise InputError(path, f"is not JSON: {error.msg}", remedy=_FETCH, line=at) from None
-            return
-        yield from found
-
-
-def _text(path: Path, raw: bytes, line: int) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        at = line + raw.count(b"\n", 0, error.start)
-        raise InputError(path, "is not UTF-8 text", remedy="save the file as UTF-8 text", line=at) from None
-
-
-def _decode(path: Path, text: str, line: int) -> Iterator[tuple[int, object]]:
-    """Each value of a text that begins on that line; JSONDecodeError where it is no JSON."""
-    at, counted = _skip(text, 0), 0
-    while at < len(text):
-        line += text.count("\n", counted, at)
-        counted = at
-        yield line, (decoded := parse(path, text, line, at))[0]
-        at = _skip(text, decoded[1])
-
-
-def _skip(text: str, at: int) -> int:
-    blank = _BLANK.match(text, at)
-    return blank.end() if blank else at
-
-
-def parse(path: Path, text: str, line: int, at: int = 0) -> tuple[object, int]:
-    """The JSON value at that place of a text and where it ends; JSONDecodeError where there is none."""
-    try:
-        return _DECODER.raw_decode(text, at)
-    except _NotStrictError as error:
-        raise InputError(path, str(error), remedy=_AS_GIVEN, line=line) from None
-    except RecursionError:
-        raise InputError(path, "is nested too deep", remedy=_AS_GIVEN, line=line) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +51,7 @@ class Record:
     def text(self, key: str) -> str:
         """A field of text."""
         value = self.data.get(key)
-        if not isinstance(value, str) or isinstance(value, Written):
+        if not isinstance(value, str):
             raise self._wrong(key, "text")
         return value
 
@@ -235,7 +120,7 @@ class Record:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, (str, int)):
+    if isinstance(value, (str, int, Written)):
         return quoted(str(value))
     return "a list" if isinstance(value, list) else "an object"
 

@@ -13,7 +13,7 @@ from dyepack.ledger.utxo.address import NETWORKS, parse_address
 
 if TYPE_CHECKING:
     from dyepack.errors import InputError
-    from dyepack.sources.bitcoin.records import Record
+    from dyepack.sources.bitcoin.records.record import Record
 
 _KEPT = 1 << 16
 

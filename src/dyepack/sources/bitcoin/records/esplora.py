@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dyepack.sources.bitcoin.getblock import MAX_HEIGHT
-from dyepack.sources.bitcoin.records import Record, values
+from dyepack.sources.bitcoin.records.getblock import MAX_HEIGHT
+from dyepack.sources.bitcoin.records.record import Record
+from dyepack.sources.bitcoin.records.stated import StatedAddresses
+from dyepack.sources.bitcoin.records.transactions import Input, Place, Transaction, TransactionRows
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.bitcoin.rows import Input, Place, Transaction, TransactionRows
-from dyepack.sources.bitcoin.stated import StatedAddresses
+from dyepack.sources.json_files import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

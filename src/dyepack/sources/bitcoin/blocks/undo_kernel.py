@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from dyepack.ledger.jit import leaf
-from dyepack.sources.bitcoin.kernel_wire import compact
+from dyepack.sources.bitcoin.blocks.wire_kernel import compact
 
 _MAX_MONEY = np.uint64(21_000_000 * 100_000_000)
 _TEN = np.uint64(10)

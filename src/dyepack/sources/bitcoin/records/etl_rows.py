@@ -6,13 +6,18 @@ memory holds one batch of a row group, or the text of one CSV file.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from dyepack.errors import InputError, quoted
-from dyepack.sources.bitcoin.records import Record, parse, values
+from dyepack.sources.bitcoin.records.record import Record
 from dyepack.sources.columns import times
+from dyepack.sources.csvbytes import GZIP_MAGIC, opening
+from dyepack.sources.json_files import too_much, unpacked_at_most, values
 from dyepack.sources.table import Column, Layout, Table, read_table, wanted
+from dyepack.strict_json import parse_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,6 +70,7 @@ def _with_time(record: Record, cache: dict[str, int]) -> Record:
 
 def csv_records(path: Path) -> Iterator[Record]:
     """The rows of a CSV file, with the JSON text in inputs and outputs read."""
+    _check_unpacked(path)
     table = read_table(path, LAYOUT)
     names = [name for name in table.columns if name != "block_timestamp"]
     seconds = times(table["block_timestamp"]) if "block_timestamp" in table else None
@@ -81,6 +87,21 @@ def csv_records(path: Path) -> Iterator[Record]:
         yield record
 
 
+def _check_unpacked(path: Path) -> None:
+    """InputError for a CSV file that unpacks to far more than its size: it would have to be held whole."""
+    if not opening(path).startswith(GZIP_MAGIC):
+        return
+    left = unpacked_at_most(path)
+    try:
+        with gzip.open(path, "rb") as file:
+            while part := file.read(1 << 24):
+                left -= len(part)
+                if left < 0:
+                    raise too_much(path)
+    except (EOFError, OSError, zlib.error):
+        return  # reading the table says it
+
+
 def _texts(table: Table, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
     for start in range(0, table.rows, _BATCH):
         parts = [table[name].data.slice(start, _BATCH).to_pylist() for name in names]
@@ -90,7 +111,7 @@ def _texts(table: Table, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
 def _nested(record: Record, name: str) -> object:
     text = record.text(name).strip()
     try:
-        value, end = parse(record.file, text, record.line or 0)
+        value, end = parse_at(record.file, text, 0, record.line or 1)
     except JSONDecodeError as error:
         raise record.fault(name, f"is not JSON: {error.msg}") from None
     if end != len(text):

@@ -10,6 +10,7 @@ each other, and each block is in the chain, an orphan, or a copy of another.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ NO_HEIGHT = -1
 """In Headers.said: the coinbase does not say at which height it stands."""
 
 _NULL = bytes(32)
+
+_TOLD = 20
+"""Ties and stretches that are told one by one; of more their number."""
 
 
 @dataclass(slots=True)
@@ -126,6 +130,7 @@ def _fragments(headers: Headers, row: dict[bytes, int], chain: Chain) -> list[_F
         children.setdefault(headers.prev[at], []).append(at)
     works = {bits: work_of(bits) for bits in set(headers.bits)}
     found = []
+    ties: list[tuple[int, int]] = []
     for before in [before for before in children if before not in row]:
         total = {before: 0}
         reached = [before]
@@ -136,12 +141,15 @@ def _fragments(headers: Headers, row: dict[bytes, int], chain: Chain) -> list[_F
         most = max(total.values())
         ends = sorted(row[own] for own in reached[1:] if total[own] == most)
         if len(ends) > 1:
-            names = " and ".join(headers.hashes[at].hex() for at in ends[:2])
-            chain.notes.append(f"two branches end with the same work, in {names}: the first was taken")
+            ties.append((ends[0], ends[1]))
         branch = [ends[0]]
         while headers.prev[branch[-1]] != before:
             branch.append(row[headers.prev[branch[-1]]])
         found.append(_Fragment(branch[::-1], most))
+    for one, other in ties[:_TOLD]:
+        names = f"{headers.hashes[one].hex()} and {headers.hashes[other].hex()}"
+        chain.notes.append(f"two branches end with the same work, in {names}: the first was taken")
+    _tell_rest(chain, len(ties), "branches end with the same work as another: the first was taken")
     return found
 
 
@@ -181,14 +189,25 @@ def _place(headers: Headers, fragments: list[_Fragment], first_height: int | Non
 def _without_contradiction(headers: Headers, fragments: Sequence[_Fragment], chain: Chain) -> list[_Fragment]:
     """Fragments in the order of height, without those that cannot stand beside one with more work."""
     kept: list[_Fragment] = []
+    orphans = 0
     for part in sorted(fragments, key=lambda part: (-part.work, part.blocks[0])):
-        # A fragment also claims the height below its first block, for a parent that is not in the files.
-        rival = next((k for k in kept if part.first - 1 <= k.last and k.first - 1 <= part.last), None)
-        if rival is None:
-            kept.append(part)
+        # A fragment also claims the height below its first block, for a parent that is not in the files. Those kept
+        # are apart from each other, so that only the two between which it would come can be in its way.
+        at = bisect_left(kept, part.first, key=lambda other: other.first)
+        if all(part.first - 1 > other.last or other.first - 1 > part.last for other in kept[max(at - 1, 0) : at + 1]):
+            kept.insert(at, part)
             continue
-        chain.notes.append(
-            f"{len(part.blocks):,} blocks from {headers.hashes[part.blocks[0]].hex()} on (height {part.first:,}) do "
-            "not fit onto the chain with the most work and have less of it: taken as orphans"
-        )  # fmt: skip
-    return sorted(kept, key=lambda part: part.first)
+        orphans += 1
+        if orphans <= _TOLD:
+            chain.notes.append(
+                f"{len(part.blocks):,} blocks from {headers.hashes[part.blocks[0]].hex()} on (height {part.first:,}) "
+                "do not fit onto the chain with the most work and have less of it: taken as orphans"
+            )  # fmt: skip
+    _tell_rest(chain, orphans, "stretches do not fit onto it either and are taken as orphans")
+    return kept
+
+
+def _tell_rest(chain: Chain, count: int, words: str) -> None:
+    """What is not told one by one."""
+    if count > _TOLD:
+        chain.notes.append(f"{count - _TOLD:,} more {words}")

@@ -1,7 +1,7 @@
 """Blocks as they travel: where transactions, inputs, outputs and scripts stand in a buffer, and the ids of all.
 
 Every length is checked against the end of its block and every count against the bytes that are left, before anything
-is allocated for it. `walk` uses compiled code for large buffers (kernel_wire.py), plain Python for small ones
+is allocated for it. `walk` uses compiled code for large buffers (wire_kernel.py), plain Python for small ones
 (wire_plain.py).
 
 Invariant: a walked block has a merkle root equal to its header's, one coinbase, which comes first, and no output or
@@ -11,49 +11,19 @@ checked: neither ids nor values depend on them.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dyepack.sources.bitcoin.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.wire_plain import Walked, walk_plain
 from dyepack.sources.bitcoin.hashes import merkle_roots, sha256d_slices
 
 if TYPE_CHECKING:
-    from dyepack.ledger.schema import I64, U8, U32, U64
+    from dyepack.ledger.schema import I64, U8
 
 KERNEL_FROM = 4_000_000
 """Bytes from which on compiled code pays: loading it takes half a second, plain Python reads 30 MB/s."""
-
-
-@dataclass(slots=True)
-class Walked:
-    """Where everything stands in b blocks with n transactions; coinbases have no inputs here.
-
-    block_tx    (b+1,) i64   where a block's transactions begin
-    script      (b, 2) i64   where its coinbase's input script begins, and its length
-    tx_plain    (n+1,) i64   where each transaction begins in `plain`
-    tx_in       (n+1,) i64   where its inputs begin
-    tx_out      (n+1,) i64   where its outputs begin
-    in_txid     (m, 32) u8   as people write it
-    in_index    (m,)   u32
-    out_value   (k,)   u64   satoshi
-    out_start   (k,)   i64   where its script begins in the buffer
-    out_length  (k,)   i64
-    plain       u8           the transactions without their witness, one after the other
-    """
-
-    block_tx: I64
-    script: I64
-    tx_plain: I64
-    tx_in: I64
-    tx_out: I64
-    in_txid: U8
-    in_index: U32
-    out_value: U64
-    out_start: I64
-    out_length: I64
-    plain: U8
 
 
 def _empty(blocks: int, totals: list[int]) -> Walked:
@@ -69,15 +39,13 @@ def _empty(blocks: int, totals: list[int]) -> Walked:
 def walk(buffer: U8, start: I64, end: I64) -> Walked:
     """Walk the blocks `buffer[start : end]`; BrokenError for the first that is malformed."""
     if int((end - start).sum()) < KERNEL_FROM:
-        from dyepack.sources.bitcoin.wire_plain import walk_plain
-
         return walk_plain(buffer, start, end)
     return walk_compiled(buffer, start, end)
 
 
 def walk_compiled(buffer: U8, start: I64, end: I64) -> Walked:
     """`walk` with the kernel, whatever the size."""
-    from dyepack.sources.bitcoin.kernel_wire import walk as kernel
+    from dyepack.sources.bitcoin.blocks.wire_kernel import walk as kernel
 
     totals = np.zeros(4, np.int64)
     for fill in (False, True):

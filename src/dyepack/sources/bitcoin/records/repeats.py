@@ -15,14 +15,8 @@ from dyepack.ledger.utxo.schema import UNKNOWN_VALUE, RawTransactions
 from dyepack.sources.identifiers import encode
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from dyepack.ledger.schema import I64
     from dyepack.sources.bitcoin.result import BitcoinImport
-
-_PER_TX = ("tx_block", "tx_index", "tx_id", "tx_coinbase")
-_PER_INPUT = ("in_txid", "in_index", "in_value", "in_address")
-_PER_OUTPUT = ("out_value", "out_type", "out_address")
 
 
 def without_repeats(batch: RawTransactions, result: BitcoinImport) -> RawTransactions:
@@ -40,7 +34,8 @@ def without_repeats(batch: RawTransactions, result: BitcoinImport) -> RawTransac
     if not drop.any():
         return batch
     result.count("repeated_transactions", np.count_nonzero(drop))
-    return _keep(batch, ~drop)
+    batch.take(np.flatnonzero(~drop))
+    return batch
 
 
 def _better(batch: RawTransactions, before: int, row: int) -> int:
@@ -68,8 +63,8 @@ def _content(batch: RawTransactions, row: int) -> tuple[object, ...]:
     return (
         int(batch.tx_index[row]),
         bool(batch.tx_coinbase[row]),
-        *(getattr(batch, name)[taken].tobytes() for name in _PER_INPUT[:2]),
-        *(getattr(batch, name)[paid].tobytes() for name in _PER_OUTPUT[:-1]),
+        *(column[taken].tobytes() for column in (batch.in_txid, batch.in_index)),
+        *(column[paid].tobytes() for column in (batch.out_value, batch.out_type)),
         _addresses(batch, batch.out_address[paid]),
     )
 
@@ -85,26 +80,3 @@ def _spent(batch: RawTransactions, row: int) -> tuple[bytes, list[bytes]] | None
 
 def _addresses(batch: RawTransactions, rows: I64) -> list[bytes]:
     return [batch.addresses[row].tobytes() if row >= 0 else b"" for row in rows.tolist()]
-
-
-def _keep(batch: RawTransactions, keep: npt.NDArray[np.bool_]) -> RawTransactions:
-    inputs, outputs = np.diff(batch.in_offset), np.diff(batch.out_offset)
-    columns = {name: getattr(batch, name)[keep] for name in _PER_TX}
-    columns |= {name: getattr(batch, name)[np.repeat(keep, inputs)] for name in _PER_INPUT}
-    columns |= {name: getattr(batch, name)[np.repeat(keep, outputs)] for name in _PER_OUTPUT}
-    return RawTransactions(
-        block_id=batch.block_id,
-        block_height=batch.block_height,
-        block_time=batch.block_time,
-        in_offset=offsets(inputs[keep]),
-        out_offset=offsets(outputs[keep]),
-        addresses=batch.addresses,
-        source=batch.source,
-        contiguous=batch.contiguous,
-        **columns,
-    )
-
-
-def offsets(counts: I64) -> I64:
-    """Where each of the groups of these sizes begins, and where the last ends."""
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])

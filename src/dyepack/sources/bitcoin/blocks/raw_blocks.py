@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import InputError
+from dyepack.ledger.stretches import offsets
 from dyepack.ledger.utxo.schema import MAX_MONEY
-from dyepack.sources.bitcoin.blockfiles import MAX_BLOCK, Records
-from dyepack.sources.bitcoin.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.headers import target_of
+from dyepack.sources.bitcoin.blocks.node_files import MAX_BLOCK, Records
+from dyepack.sources.bitcoin.blocks.undo import Spent, read_undo
+from dyepack.sources.bitcoin.blocks.wire_plain import Reader
 from dyepack.sources.bitcoin.hashes import sha256d
-from dyepack.sources.bitcoin.headers import target_of
 from dyepack.sources.bitcoin.networks import BY_MAGIC
-from dyepack.sources.bitcoin.undo import Spent, read_undo
-from dyepack.sources.bitcoin.wire_plain import Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,8 +114,8 @@ def flat_undo(path: Path, data: U8, inputs: I64) -> Spent:
             path, f"byte {broken.at:,}: {broken.words}, read as the {int(inputs.sum()):,} outputs of a block",
             remedy="give the undo file of this very block, or leave it out",
         ) from None  # fmt: skip
-    tx_in = np.concatenate(([0], np.cumsum(inputs)))
-    size = np.cumsum([0, *(len(script) for _, script in coins)], dtype=np.int64)
+    tx_in = offsets(inputs)
+    size = offsets([len(script) for _, script in coins])
     return Spent(
         np.array([0, len(inputs)], np.int64), tx_in, np.array([value for value, _ in coins], np.uint64),
         np.full(len(coins), 6, np.uint8), size, np.frombuffer(b"".join(script for _, script in coins), np.uint8),

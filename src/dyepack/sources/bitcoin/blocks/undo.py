@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dyepack.ledger.stretches import offsets
 from dyepack.ledger.utxo.schema import MAX_MONEY
-from dyepack.sources.bitcoin.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.faults import BrokenError, Fault
+from dyepack.sources.bitcoin.blocks.wire import KERNEL_FROM
+from dyepack.sources.bitcoin.blocks.wire_plain import Reader
 from dyepack.sources.bitcoin.hashes import sha256d
-from dyepack.sources.bitcoin.wire import KERNEL_FROM
-from dyepack.sources.bitcoin.wire_plain import Reader
 
 if TYPE_CHECKING:
     from dyepack.ledger.schema import I64, U8, U64
 
-_TRIES, _LEAST_TRIES = 64, 1_000_000
-"""How often a checksum is computed at most: so many times per block and record, and in any case."""
+_TRIES, _LEAST_TRIES, _LARGE = 64, 1_000_000, 2048
+"""How often a checksum is computed at most: so many times per block and record, and in any case; one more for each so
+many bytes."""
 
 _RAW = 6
 """Form of a script that stands there as it is; larger ones tell its length."""
@@ -60,7 +62,7 @@ def read_undo(buffer: U8, start: I64, end: I64) -> Spent:
 
 def read_compiled(buffer: U8, start: I64, end: I64) -> Spent:
     """`read_undo` with the kernel, whatever the size."""
-    from dyepack.sources.bitcoin.kernel_undo import walk
+    from dyepack.sources.bitcoin.blocks.undo_kernel import walk
 
     totals = np.zeros(3, np.int64)
     for fill in (False, True):
@@ -131,7 +133,7 @@ def match_records(
         same = shapes.get(shape, {})
         following = child.get(hashes[last], -1) if last >= 0 else -1
         for block in itertools.chain((following,) if following in same else (), same):
-            tries -= 1
+            tries -= 1 + len(data) // _LARGE
             if sha256d(prev[block] + data) == check:
                 found[record] = last = block
                 break
@@ -160,7 +162,7 @@ def read_plain(buffer: U8, start: I64, end: I64) -> Spent:
         record_tx.append(len(tx_in) - 1)
     spent = Spent(
         np.array(record_tx, np.int64), np.array(tx_in, np.int64), np.array([c[0] for c in coins], np.uint64),
-        np.array([c[1] for c in coins], np.uint8), np.cumsum([0, *(len(c[2]) for c in coins)], dtype=np.int64),
+        np.array([c[1] for c in coins], np.uint8), offsets([len(c[2]) for c in coins]),
         np.frombuffer(bytearray(b"".join(c[2] for c in coins)), np.uint8),
     )  # fmt: skip
     _fill_keys(spent, start)
