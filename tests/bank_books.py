@@ -10,7 +10,7 @@ from dyepack.ledger.builder import build
 from dyepack.ledger.manifest import Manifest
 from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import MoveKind
-from dyepack.sources.bank.books import BankImport
+from dyepack.sources.bank.importer import BankImport
 from dyepack.sources.coverage import Coverage
 from dyepack.sources.store import _states
 

@@ -202,6 +202,8 @@ BAD = [
     words("cut-off of an unknown asset", "--cut-off gold=1", "'gold'"),
     words("until is a word", "--until soon", "'soon'", "not a date"),
     words("until is no day", "--until 2022-02-30", "'2022-02-30'"),
+    words("until before the theft", "--until 0001-01-01", "before the date limit", code=1),
+    words("hops beyond measure", "--hops 100000000000000000000000", "--hops"),
     words("fees unknown", "--fees some", "'some'"),
     words("no such tag file", "--tags nope.csv", "nope.csv", "does not exist", code=1),
     words("kind of list unknown", "--tag-list foes=good.csv", "'foes'"),

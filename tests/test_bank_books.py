@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dyepack.case.run import Trace, trace
 from dyepack.errors import InputError, UsageError
-from dyepack.sources.bank.book import Entry
-from dyepack.sources.bank.books import BankImport, import_bank
+from dyepack.sources.bank.entries import Entry
+from dyepack.sources.bank.importer import BankImport, import_bank
 from dyepack.sources.bank.join import Book
 from dyepack.sources.bank.match import match_books
 from dyepack.sources.bank.order import in_order

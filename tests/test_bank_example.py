@@ -11,7 +11,7 @@ import typer
 from dyepack.case.run import trace
 from dyepack.cli.import_bank import bank
 from dyepack.ledger.reader import Ledger
-from dyepack.sources.bank.books import import_bank
+from dyepack.sources.bank.importer import import_bank
 from dyepack.sources.store import store
 from dyepack.tags.load import load
 from dyepack.tracing.resolve import Parameters

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dyepack.errors import InputError
-from dyepack.sources.bank.book import Read
-from dyepack.sources.bank.books import import_bank
+from dyepack.sources.bank.entries import Read
+from dyepack.sources.bank.importer import import_bank
 from dyepack.sources.bank.recognise import read_file
 from tests.bank_books import BANK, prove
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dyepack.errors import InputError
-from dyepack.sources.bank.book import Entry, Read, Statement, clean, day_text, is_iban
 from dyepack.sources.bank.check import check
 from dyepack.sources.bank.currency import minor_units
 from dyepack.sources.bank.details import Details, read_details
+from dyepack.sources.bank.entries import Entry, Read, Statement, clean, day_text, is_iban
 from dyepack.sources.bank.recognise import read_file
 from tests.bank_books import HEADER, balance, camt, details, entry, mt940, rows, written
 

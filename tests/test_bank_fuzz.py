@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dyepack.errors import InputError
-from dyepack.sources.bank.books import import_bank
+from dyepack.sources.bank.importer import import_bank
 from tests.bank_books import EXAMPLE_FILES, HEADER, camt, details, entry, mt940, prove
 from tests.effort import examples
 

@@ -18,8 +18,8 @@ from dyepack.errors import DyepackError, InputError, LedgerError
 from dyepack.ledger.utxo.join import join_inputs
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.sources import json_files
-from dyepack.sources.bank.book import Read
-from dyepack.sources.bank.books import import_bank
+from dyepack.sources.bank.entries import Read
+from dyepack.sources.bank.importer import import_bank
 from dyepack.sources.bitcoin.blocks import segment_store
 from dyepack.sources.bitcoin.blocks.headers import Headers, choose
 from dyepack.sources.bitcoin.blocks.importer import import_blocks

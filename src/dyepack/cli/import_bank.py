@@ -27,7 +27,7 @@ def bank(
     names.
     """
     from dyepack.ledger.writer import check_place
-    from dyepack.sources.bank.books import FIELDS, import_bank
+    from dyepack.sources.bank.importer import FIELDS, import_bank
     from dyepack.sources.store import store
 
     check_place(ledger, replace=replace)

@@ -162,11 +162,14 @@ def info(
 
     from dyepack.errors import LedgerError
     from dyepack.ledger.open import open_ledger
+    from dyepack.ledger.utxo.reader import UtxoLedger
     from dyepack.report.terminal import ledger_lines
 
     opened = open_ledger(path)
     if check and (wrong := opened.verify()):
         raise LedgerError(f"{path}: changed since the import: {', '.join(wrong)}", remedy="import the ledger again")
+    if check and isinstance(opened, UtxoLedger):
+        opened.check_sound()
     if json:
         show.out(show.json_text(asdict(opened.manifest) | {"sha256": opened.sha256}), None)
     else:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dyepack.tracing.theft import Theft
 
 Texts = list[str] | None
+_MOST = 1 << 30
 
 
 def trace(
@@ -28,10 +29,11 @@ def trace(
         = None,
     rule: Annotated[str, typer.Option(help="Headline rule; backward fifo, lifo-a or lifo-b.")] = "fifo",
     cut_off: Annotated[Texts, typer.Option(help="ASSET=AMOUNT: do not follow a move with less dye.")] = None,
-    hops: Annotated[int, typer.Option(help="Most moves from the theft, by the shortest way (0: no limit).", min=0)] = 0,
+    hops: Annotated[int, typer.Option(help="Most moves from the theft, by the shortest way (0: no limit).", min=0,
+                                      max=_MOST)] = 0,
     until: Annotated[str, typer.Option(help="Last time to follow, as 2023-01-01 or 2023-01-01T12:00:00Z.")] = "",
     hub: Annotated[int, typer.Option(help="Do not follow through an address with more counterparties (0: no limit).",
-                                     min=0)] = 3000,
+                                     min=0, max=_MOST)] = 3000,
     fees: Annotated[str, typer.Option(help="Accounts: clean-first (usual) or rule (backward); outputs: last or first.")]
         = "",
     follow_fees: Annotated[bool, typer.Option("--follow-fees", help="Outputs: fees go on into their block's coinbase.")]

@@ -251,6 +251,11 @@ def stop_places(
     return found
 
 
+def nothing_before_limit() -> TheftError:
+    """The fault of a date limit that leaves nothing to trace."""
+    return TheftError("nothing was stolen before the date limit", remedy="give a later --until")
+
+
 def cut_offs(ledger: AnyLedger, parameters: Parameters) -> dict[int, int]:
     """Asset id -> base units below which dye is not followed."""
     found: dict[int, int] = {}
@@ -286,3 +291,6 @@ def _add_limits(ledger: Ledger, out: Resolved, parameters: Parameters) -> None:
         if late_deposits:
             plan.declared = [d for d in plan.declared if d not in late_deposits]
             out.notes.append(f"{len(late_deposits)} declared deposits are not before the date limit and were left out")
+        end = plan.end_move
+        if not plan.declared and end is not None and all(move >= end for move in plan.leg_moves):
+            raise nothing_before_limit()

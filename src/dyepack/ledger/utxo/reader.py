@@ -1,7 +1,8 @@
 """Reading a ledger of outputs: memory-mapped columns, look-up of transactions, addresses and outputs.
 
 Invariant: a UtxoLedger never changes; opening one reads the manifest and maps files, whatever their size. A small one
-is also checked by sound.py when it is opened; a large one has to be (`check_sound`) before compiled code reads it.
+is also checked by sound.py when it is opened; a large one only by `dyepack ledger info --check`: compiled code reads
+it as it is, so a ledger from a stranger is to be checked first.
 """
 
 from __future__ import annotations

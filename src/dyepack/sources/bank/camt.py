@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from dyepack.errors import InputError, quoted
-from dyepack.sources.bank.book import DAY, Entry, Read, Statement, account_text, clean, day_number, references
 from dyepack.sources.bank.currency import is_code, minor_units
+from dyepack.sources.bank.entries import DAY, Entry, Read, Statement, account_text, clean, day_number, references
 from dyepack.sources.bank.xmltree import Node, read_xml
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dyepack.errors import InputError
 from dyepack.sources.bank.currency import written
 
 if TYPE_CHECKING:
-    from dyepack.sources.bank.book import Entry, Statement
+    from dyepack.sources.bank.entries import Entry, Statement
 
 
 def check(statement: Statement) -> None:

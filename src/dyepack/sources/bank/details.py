@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from dyepack.sources.bank.book import account_text, clean, is_iban
+from dyepack.sources.bank.entries import account_text, clean, is_iban
 
 _NUMBERED = re.compile(r"(?:[0-9]{3})?([?>~<@^])[0-9]{2}")
 _WORDS = "EREF|KREF|MREF|BREF|RREF|CRED|DEBT|COAM|OAMT|SVWZ|ABWA|ABWE|IBAN|BIC"

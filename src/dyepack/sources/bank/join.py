@@ -17,7 +17,7 @@ from dyepack.sources.bank.currency import written
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dyepack.sources.bank.book import Entry, Read, Statement
+    from dyepack.sources.bank.entries import Entry, Read, Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dyepack.sources.bank.book import account_key
 from dyepack.sources.bank.currency import written
+from dyepack.sources.bank.entries import account_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
-    from dyepack.sources.bank.book import Entry
+    from dyepack.sources.bank.entries import Entry
     from dyepack.sources.bank.join import Book
 
 Place = tuple[int, int]

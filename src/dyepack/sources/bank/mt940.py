@@ -13,7 +13,9 @@ from datetime import date
 from typing import NoReturn
 
 from dyepack.errors import InputError, quoted
-from dyepack.sources.bank.book import (
+from dyepack.sources.bank.currency import is_code, minor_units
+from dyepack.sources.bank.details import read_details
+from dyepack.sources.bank.entries import (
     Entry,
     Read,
     Statement,
@@ -24,8 +26,6 @@ from dyepack.sources.bank.book import (
     is_iban,
     references,
 )
-from dyepack.sources.bank.currency import is_code, minor_units
-from dyepack.sources.bank.details import read_details
 
 _TAG = re.compile(r":([0-9]{2}[A-Z]?|NS):(.*)", re.ASCII)
 _BALANCE = re.compile(r"([CD])([0-9]{6})([A-Z]{3})([0-9]{1,30}),([0-9]{0,30})", re.ASCII)

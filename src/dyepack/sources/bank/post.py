@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.ledger.schema import MoveKind, RawMoves, to_words
-from dyepack.sources.bank.book import DAY, account_key, clean, day_text
+from dyepack.sources.bank.entries import DAY, account_key, clean, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dyepack.ledger.schema import I64, U8
-    from dyepack.sources.bank.book import Entry
+    from dyepack.sources.bank.entries import Entry
     from dyepack.sources.bank.join import Book
     from dyepack.sources.bank.match import Match
     from dyepack.sources.bank.order import Step

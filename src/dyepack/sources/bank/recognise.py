@@ -17,7 +17,7 @@ from dyepack.sources.csvbytes import opening
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dyepack.sources.bank.book import Read
+    from dyepack.sources.bank.entries import Read
 
 LARGEST = 512 << 20
 _WANTED = "import camt.053, MT940 or the CSV of docs/bank.md"

@@ -24,8 +24,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, quoted
-from dyepack.sources.bank.book import DAY, Entry, Read, Statement, account_text, clean, day_number, references
 from dyepack.sources.bank.currency import is_code, minor_units
+from dyepack.sources.bank.entries import DAY, Entry, Read, Statement, account_text, clean, day_number, references
 from dyepack.sources.columns import whole_numbers
 from dyepack.sources.table import Layout, read_table
 

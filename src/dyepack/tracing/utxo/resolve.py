@@ -23,6 +23,7 @@ from dyepack.tracing.resolve import (
     deposit_units,
     named_address,
     named_tx,
+    nothing_before_limit,
     stop_places,
     usual_fees,
 )
@@ -201,3 +202,5 @@ def _add_limits(ledger: UtxoLedger, out: UtxoResolved, parameters: Parameters) -
             out.notes.append(f"{len(plan.origins) - len(early)} stolen outputs are not before the date limit and were "
                              "left out")  # fmt: skip
             plan.origins = early
+        if not early:
+            raise nothing_before_limit()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, UsageError
-from dyepack.sources.bank.book import Read, day_text
 from dyepack.sources.bank.check import check
 from dyepack.sources.bank.currency import asset, written
+from dyepack.sources.bank.entries import Read, day_text
 from dyepack.sources.bank.join import join
 from dyepack.sources.bank.match import match_books
 from dyepack.sources.bank.order import in_order
