@@ -142,7 +142,7 @@ def tell(made: Manifest, path: Path, clock: show.Clock, *, json: bool) -> None:
     if json:
         show.out(show.json_text(asdict(made) | {"sha256": made.sha256()}), None)
         return
-    counts = {k: v for k, v in made.counts.items() if v}
+    counts = {k: v for k, v in made.counts.items() if v and k != "fees"}
     unit, group = ("moves", "transactions") if "moves" in made.counts else ("transactions", "blocks")
     show.out(f"{path}: {counts.pop(unit, 0):,} {unit} in {counts.pop(group, 0):,} {group}\n", None)
     show.out("".join(f"  {name.replace('_', ' ')}: {number:,}\n" for name, number in counts.items()), None)

@@ -82,6 +82,7 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
         )
         for u in statement.unexplained
     ]
+    parts += [safe_long(line) for line in _dropped(statement, names)]
     parts += [safe_long(line) for line in _grounds(statement)]
     parts += [safe_long(f"note: {n}") for n in statement.notes]
     return Group(*parts, Text(""), *_balance(statement, names))
@@ -100,7 +101,23 @@ def _grounds(statement: Statement) -> list[str]:
     limits = {
         k: v for k, v in statement.parameters.items() if k in ("cut_off", "hops", "until", "follow", "stop") and v
     }
+    if "until" in limits:
+        limits["until"] = utc(datetime.fromtimestamp(int(limits["until"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     return lines + [f"limits: {k} {v}" for k, v in limits.items()]
+
+
+def _dropped(statement: Statement, names: Names) -> list[str]:
+    """What the column "unmixed" leaves out, where the headline rule follows it."""
+    if statement.rule == statement.unmixed_rule:
+        return []
+    found: dict[str, int] = defaultdict(int)
+    for t in statement.terminals:
+        found[t.asset] += t.amount(statement.unmixed_rule) if t.stop == "mixed" else 0
+    return [
+        f"unmixed leaves out {names.exact(asset, units)}: {statement.unmixed_rule} drops what met clean money"
+        for asset, units in found.items()
+        if units
+    ]
 
 
 def _unmixed(statement: Statement) -> bool:
@@ -243,14 +260,16 @@ def ledger_lines(ledger: AnyLedger, *, checked: bool) -> Group:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
-    rows = [("chain", about.chain), ("sha256", ledger.sha256 + (" (all columns checked)" if checked else ""))]
+    chain = f"{about.chain} ({about.network})" if about.network else about.chain
+    rows = [("chain", chain), ("sha256", ledger.sha256 + (" (all columns checked)" if checked else ""))]
     for end, where in (("first", about.first), ("last", about.last)):
         when = datetime.fromtimestamp(where["time"], UTC).isoformat() if where.get("time", -1) >= 0 else "time unknown"
         rank = where.get("tx_index")
         place = "after its transactions" if rank == AFTER_TRANSACTIONS else f"transaction {rank}"
         place = f"block {where.get('block')}" + ("" if rank is None else f", {place}")
         rows.append((f"{end} position", f"{place}, {when}"))
-    rows += [(name.replace("_", " "), f"{number:,}") for name, number in about.counts.items() if number]
+    rows += [(name.replace("_", " "), f"{number:,}") for name, number in about.counts.items()
+             if number and name != "fees"]  # fmt: skip
     what = "blocks" if about.model == OUTPUTS else "holdings"
     rows += [(f"{what}, {state.split(':')[0]}", f"{number:,} ({state.split(':', 1)[1].strip()})")
              for state, number in about.completeness.items() if number]  # fmt: skip

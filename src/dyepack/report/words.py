@@ -54,7 +54,7 @@ SAID = {
     "chosen": "stopped where the user said",
     "mixed": "mixed with clean money and was dropped",
     "gap": "could not be followed, as the ledger has a gap,",
-    "issued": "was issued there (mint or block reward)",
+    "issued": "was issued there (mint, block reward or opening balance)",
     "declared": "came from declared deposits",
     "unexplained": "came from money that the ledger does not show",
 }

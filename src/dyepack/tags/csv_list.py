@@ -165,7 +165,7 @@ class _Reader:
             return self.into.given.kind or TagKind.OTHER
         kind = KIND_WORDS.get(word)
         if kind is None:
-            self._refuse("kind", f"{quoted(word)} is not a kind", "use one of: " + ", ".join(KIND_WORDS))
+            self._refuse("kind", f"{quoted(word)} is not a kind", "use one of: " + ", ".join(TagKind))
         return kind
 
     def _confidence(self) -> int | None:

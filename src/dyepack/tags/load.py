@@ -18,6 +18,7 @@ from dyepack.tags.collect import Collector, Given
 from dyepack.tags.csv_list import looks_like_csv, read_csv
 from dyepack.tags.explorer import looks_like_object, read_explorer
 from dyepack.tags.grades import KIND_WORDS
+from dyepack.tags.model import TagKind
 from dyepack.tags.plain_list import read_array, read_lines
 from dyepack.tags.text import BLANKS, LABEL_LIMIT, storable
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dyepack.tags.model import TagKind, TagSet
+    from dyepack.tags.model import TagSet
 
 MAX_BYTES = 200 * 1024 * 1024
 """The largest file that is read, in bytes."""
@@ -78,7 +79,7 @@ def _kind(word: str | None) -> TagKind | None:
         return None
     kind = KIND_WORDS.get(word.strip(BLANKS).lower())
     if kind is None:
-        raise UsageError(f"{quoted(word)} is not a kind", remedy="use one of: " + ", ".join(KIND_WORDS))
+        raise UsageError(f"{quoted(word)} is not a kind", remedy="use one of: " + ", ".join(TagKind))
     return kind
 
 

@@ -16,7 +16,7 @@ from dyepack.tracing.balance import asset_of, ends_of, held_stop
 from dyepack.tracing.rules import ALLOCATING
 from dyepack.tracing.statement import Balance, Source, Statement, Terminal, Unexplained
 from dyepack.tracing.sums import Ints, group_sums
-from dyepack.tracing.terminals import Stop
+from dyepack.tracing.terminals import Stop, gaps_note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,7 +196,7 @@ def _unexplained(ledger: Ledger, plan: Plan, run: Run) -> list[Unexplained]:
 def _notes(ledger: Ledger, resolved: Resolved, run: Run, gaps: list[Terminal]) -> list[str]:
     notes = list(dict.fromkeys(resolved.notes))
     if gaps:
-        notes.append(f"{len(gaps)} places hold dyed units whose further history is not in the ledger: see the gaps")
+        notes.append(gaps_note(len(gaps)))
     if len(run.swaps):
         pairs = len(np.unique(run.swaps["product"]))
         notes.append(f"swaps inside one transaction that were followed to their product, in proportion: {pairs}")

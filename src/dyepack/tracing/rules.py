@@ -61,10 +61,19 @@ EXAMPLE = [("d1", 100, "clean deposit"), ("d2", 60, "stolen deposit"), ("w1", -8
 """The worked account of methods.md 1.3, in whole coins: (name, units, what)."""
 
 
+_OTHER_NAMES = {
+    "lifo": "lifo has two published variants that differ: say lifo-a or lifo-b. ",
+    "libr": "The lowest intermediate balance rule is clean-first. ",
+    "clayton": "Clayton's case is fifo. ",
+    "tiho": "Taint in, highest out is taint-first. ",
+    "pro-rata": "Pro rata is haircut. ",
+}
+
+
 def rule(name: str) -> Rule:
     """The rule of this name; UsageError lists the names."""
     if name not in RULES:
-        hint = "lifo has two published variants that differ: say lifo-a or lifo-b. " if name == "lifo" else ""
+        hint = _OTHER_NAMES.get(name.lower(), "")
         raise UsageError(f"there is no rule {name!r}", remedy=f"{hint}The rules are {', '.join(RULES)}.")
     return RULES[name]
 

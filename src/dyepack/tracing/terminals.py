@@ -34,6 +34,12 @@ class Stop(IntEnum):
     DATE_LIMIT = 19
 
 
+def gaps_note(places: int) -> str:
+    """What a statement says of its gaps."""
+    who = "1 place holds" if places == 1 else f"{places} places hold"
+    return f"{who} dyed units whose further history is not in the ledger: see the gaps"
+
+
 WORDS: dict[Stop, str] = {
     Stop.CARRIED: "carried on",
     Stop.FEE: "paid as transaction fees",
@@ -49,7 +55,7 @@ WORDS: dict[Stop, str] = {
     Stop.MIXED: "mixed with clean money (dirty-first drops the branch)",
     Stop.CONVERTED: "swapped into another asset, followed there",
     Stop.CHOSEN: "stopped where the user said",
-    Stop.ISSUED: "issued here (mint or block reward)",
+    Stop.ISSUED: "issued here (mint, block reward or opening balance)",
     Stop.UNEXPLAINED: "came from money the ledger does not show",
     Stop.DECLARED: "came from a declared deposit",
     Stop.HELD: "still held",

@@ -17,7 +17,7 @@ from dyepack.ledger.utxo.schema import NO_ADDRESS
 from dyepack.tracing.rules import ALLOCATING
 from dyepack.tracing.statement import Balance, Source, Statement, Terminal
 from dyepack.tracing.sums import group_sums
-from dyepack.tracing.terminals import Stop
+from dyepack.tracing.terminals import Stop, gaps_note
 from dyepack.tracing.utxo.plan import FEE
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _behind(ledger: UtxoLedger, run: UtxoRun) -> dict[int, Rows]:
 def _notes(ledger: UtxoLedger, resolved: UtxoResolved, gaps: list[Terminal]) -> list[str]:
     notes = list(dict.fromkeys(resolved.notes))
     if gaps:
-        notes.append(f"{len(gaps)} places hold dyed units whose further history is not in the ledger: see the gaps")
+        notes.append(gaps_note(len(gaps)))
     if not ledger.complete:
         notes.append("the ledger does not hold whole blocks without a hole: what is held is held as far as it shows")
     return notes + [f"ledger: {n}" for n in ledger.manifest.notes]

@@ -37,9 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from dyepack.sources.bitcoin.blocks.source_files import Part
     from dyepack.sources.bitcoin.networks import Network
 
+
+_HARDER = 32_256
+"""Mainnet's height from which its blocks are harder than the first ones."""
+
+_DAYS = 2 * 86_400
+"""Seconds by which the clocks of miners may differ, and more (consensus allows some two hours)."""
 
 _ALONE_BELOW = 1 << 28
 """Bytes below which this process reads all: starting others takes a second or two."""
@@ -89,8 +97,9 @@ def import_blocks(
         raise InputError(paths[0] if paths else "blocks", "the files hold no block", remedy="name files that do")
     network = _network(parts, segments, headers)
     chain = choose(headers, first_height)
-    result.network = network.address if network else None
+    result.network = network.address if network else _guessed(headers, chain, result)
     result.notes += chain.notes
+    _refuse_falling_time(headers, chain, np.concatenate([s.columns["block_time"] for s in segments]))
     at = 0
     for part, segment in zip(parts, segments, strict=True):
         height = chain.height[at : at + len(segment.columns["block_hash"])]
@@ -134,6 +143,31 @@ def _network(parts: Sequence[Part], segments: Sequence[Segment], headers: Header
                                  f"{magic.name}", remedy="give files of one network only")  # fmt: skip
             magic = by_hash
     return magic
+
+
+def _guessed(headers: Headers, chain: Chain, result: BitcoinImport) -> str | None:
+    """The network of blocks that do not name it: testnet where a late block has the difficulty of the first ones."""
+    bits, height = np.array(headers.bits), np.asarray(chain.height)
+    if ((bits == BY_NAME["testnet3"].easiest) & (height >= _HARDER)).any():
+        result.notes.append("the blocks do not name their network; testnet is taken, because one of them is as easy as "
+                            "only test networks are at its height")  # fmt: skip
+        return BY_NAME["testnet3"].address
+    result.notes.append("the blocks do not name their network: mainnet's is taken unless --network says another")
+    return None
+
+
+def _refuse_falling_time(headers: Headers, chain: Chain, time: npt.NDArray[np.int64]) -> None:
+    """InputError where a later block of the chain is days older than an earlier one: these are of two chains."""
+    kept = np.flatnonzero(np.asarray(chain.height) >= 0)
+    kept = kept[np.argsort(np.asarray(chain.height)[kept], kind="stable")]
+    latest = np.maximum.accumulate(time[kept].astype(np.int64))
+    fallen = np.flatnonzero(time[kept] + _DAYS < latest)
+    if len(fallen):
+        row = int(kept[fallen[0]])
+        raise InputError(
+            headers.file_of(row), f"block {headers.hashes[row].hex()} at height {int(chain.height[row])} is days older "
+            "than a block below it: they are not of one chain", remedy="give the blocks of one network at a time",
+        )  # fmt: skip
 
 
 def _tell(result: BitcoinImport, parts: Sequence[Part], segments: Sequence[Segment], chain: Chain) -> None:
