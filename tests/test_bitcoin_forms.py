@@ -407,9 +407,12 @@ def test_index_tables(tmp_path: Path) -> None:
     assert [*listed(batch)[2][4:]] == [
         [(bytes(31) + b"\1", 0)],
         [(5_000_000_000, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")],
-        [(4_000_000_000, 10, "12c6DSiU4Rq3P4ZxziKxzrL5LmMBrzjrJX"), (999_999_995, 10, None)],
+        [(4_000_000_000, 10, "12c6DSiU4Rq3P4ZxziKxzrL5LmMBrzjrJX"), (999_999_995, 10, "unlisted:9")],
     ]
-    assert result.counts == {"exact_duplicates": 1, "outputs_of_unknown_address": 1, "blocks": 2, "transactions": 3}
+    assert result.counts == {
+        "exact_duplicates": 1, "outputs_of_unlisted_address": 1, "outputs_spent_later": 1, "blocks": 2,
+        "transactions": 3,
+    }  # fmt: skip
     assert batch.contiguous
     assert only(import_bitcoin([tmp_path / "t"], work=tmp_path / "w")[0]).contiguous
 
@@ -452,8 +455,8 @@ def test_the_year_2009() -> None:
     result = import_index_tables(SHARED / "ledger-2009")
     batch = only(result)
     assert result.counts == {
-        "ids_completed": 2052, "exact_duplicates": 2, "outputs_of_unknown_address": 21, "blocks": 32_490,
-        "transactions": 32_709,
+        "ids_completed": 2052, "exact_duplicates": 2, "outputs_of_unlisted_address": 21, "blocks": 32_490,
+        "transactions": 32_709, "outputs_spent_later": 8_341,
     }  # fmt: skip
     made = int(batch.out_value.sum()) - int(batch.in_value.sum())
     assert made == 50 * COIN * 32_490
@@ -537,7 +540,7 @@ def test_real_blocks_as_bytes_and_as_json(tmp_path: Path, height: int) -> None:
     result, network = import_bitcoin([raw], work=tmp_path / "w", first_height=height)
     by_bytes = only(result)
     assert listed(by_bytes, values=False) == listed(by_json, values=False)
-    assert network == "mainnet"
+    assert network == ("testnet" if height == 898_352 else "mainnet"), "by its difficulty the third is a test network's"
     assert len(by_bytes) >= 10
 
 
@@ -548,3 +551,23 @@ def test_txid_does_not_depend_on_us() -> None:
         for tx in block.txs:
             assert isinstance(tx, Tx)
             assert bytes(Other.parse(tx.raw).id) == tx.txid
+
+
+@pytest.mark.shared
+def test_blocks_of_two_networks_are_refused(tmp_path: Path) -> None:
+    files = [SHARED / "bcoin" / f"block{height}.raw" for height in (482_683, 1_087_400)]
+    with pytest.raises(InputError, match="not of one chain"):
+        import_bitcoin(files, work=tmp_path / "w")
+
+
+@pytest.mark.shared
+def test_change_is_told_where_the_tables_lack_an_address(tmp_path: Path) -> None:
+    """By the blocks both outputs of this transaction go back to its sender, whom the tables only number."""
+    from dyepack.cli.app import main
+
+    with pytest.raises(SystemExit):
+        main(["import", "bitcoin", str(SHARED / "ledger-2009"), "-l", str(tmp_path / "L")])
+    tx = "65f75ac62da749585c152f0ffed3c3482687699ccba81582561590c4e16306c9"
+    with pytest.raises(SystemExit) as left:
+        main(["trace", "-l", str(tmp_path / "L"), "--tx", tx])
+    assert left.value.code == 1

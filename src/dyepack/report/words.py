@@ -54,7 +54,7 @@ SAID = {
     "chosen": "stopped where the user said",
     "mixed": "mixed with clean money and was dropped",
     "gap": "could not be followed, as the ledger has a gap,",
-    "issued": "was issued there (mint, block reward or opening balance)",
+    "issued": "was issued there (mint, block reward with its fees, or opening balance)",
     "declared": "came from declared deposits",
     "unexplained": "came from money that the ledger does not show",
 }

@@ -55,7 +55,7 @@ WORDS: dict[Stop, str] = {
     Stop.MIXED: "mixed with clean money (dirty-first drops the branch)",
     Stop.CONVERTED: "swapped into another asset, followed there",
     Stop.CHOSEN: "stopped where the user said",
-    Stop.ISSUED: "issued here (mint, block reward or opening balance)",
+    Stop.ISSUED: "issued here (mint, block reward with its fees, or opening balance)",
     Stop.UNEXPLAINED: "came from money the ledger does not show",
     Stop.DECLARED: "came from a declared deposit",
     Stop.HELD: "still held",

@@ -6,6 +6,7 @@ kind       program
 0          20 bytes: hash of a public key (P2PKH; outputs to the bare key too)
 1          20 bytes: hash of a script (P2SH)
 0x10 + v   2 to 40 bytes: witness program of version v, 0 to 16; of version 0 it has 20 or 32 bytes
+0xff       8 bytes: number of an address that a source counts but does not tell, "unlisted:NUMBER"
 
 Invariant: a packed address has one text on each network, and `parse_address` of that text gives it back.
 Sources: BIP 13, BIP 141, BIP 173, BIP 350; the prefixes are those of chainparams.cpp of Bitcoin Core.
@@ -19,6 +20,9 @@ P2PKH = 0
 P2SH = 1
 WITNESS = 0x10
 """Kind of witness version 0; version v is WITNESS + v."""
+
+UNLISTED = 0xFF
+_UNLISTED = "unlisted:"
 
 WIDTH = 42
 """Bytes of the longest packed address: kind, length and 40 bytes of program."""
@@ -49,7 +53,7 @@ NETWORKS = {
 def pack(kind: int, program: bytes) -> bytes:
     """The packed address, without padding; ValueError where no address has that kind and length."""
     version = kind - WITNESS
-    known = {P2PKH: (_HASH,), P2SH: (_HASH,), WITNESS: (20, 32)}.get(kind)
+    known = {P2PKH: (_HASH,), P2SH: (_HASH,), WITNESS: (20, 32), UNLISTED: (8,)}.get(kind)
     fits = len(program) in known if known else 0 < version <= _MAX_VERSION and 2 <= len(program) <= 40
     if not fits:
         raise ValueError(f"no address has the kind {kind} and {len(program)} bytes")
@@ -71,6 +75,8 @@ def address_text(packed: bytes, network: str) -> str:
 
     prefixes = NETWORKS[network]
     kind, program = unpack(packed)
+    if kind == UNLISTED:
+        return f"{_UNLISTED}{int.from_bytes(program)}"
     if kind < WITNESS:
         version = prefixes.script_hash if kind == P2SH else prefixes.key_hash
         return str(wallycore.base58check_from_bytes(bytes((version,)) + program))
@@ -81,6 +87,9 @@ def address_text(packed: bytes, network: str) -> str:
 def parse_address(text: str, network: str) -> bytes | None:
     """The packed address that a text stands for, without padding; None where it is no address of that network."""
     prefixes = NETWORKS[network]
+    number = text.removeprefix(_UNLISTED)
+    if number != text and number.isascii() and number.isdigit() and len(number) < 19:
+        return pack(UNLISTED, int(number).to_bytes(8))
     # Letters and digits only: the C library reads a text no further than its first zero byte.
     if not (text.isascii() and text.isalnum() and len(text) <= _MAX_TEXT):
         return None

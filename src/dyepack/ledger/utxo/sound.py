@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dyepack.ledger.stretches import stretch_sums
-from dyepack.ledger.utxo.address import NETWORKS, P2SH, WIDTH, WITNESS
+from dyepack.ledger.utxo.address import NETWORKS, P2SH, UNLISTED, WIDTH, WITNESS
 from dyepack.ledger.utxo.schema import (
     COINBASE,
     DESTROYED,
@@ -188,6 +188,7 @@ def _addresses(ledger: UtxoLedger, lo: int, hi: int) -> str | None:
     kind, length = packed[:, 0], packed[:, 1]
     fits = (kind <= P2SH) & (length == 20) | (kind == WITNESS) & ((length == 20) | (length == 32))
     fits |= (kind > WITNESS) & (kind <= WITNESS + 16) & (length >= 2) & (length <= 40)
+    fits |= (kind == UNLISTED) & (length == 8)
     behind = np.arange(packed.shape[1]) >= length[:, None].astype(np.int64) + 2
     fits &= (length + 2 <= packed.shape[1]) & ~(behind & (packed != 0)).any(axis=1)
     return None if fits.all() else "address_id"

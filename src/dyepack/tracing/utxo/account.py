@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dyepack.ledger.content import time_text
 from dyepack.ledger.utxo.schema import NO_ADDRESS
 from dyepack.tracing.rules import ALLOCATING
 from dyepack.tracing.statement import Balance, Source, Statement, Terminal
@@ -136,6 +137,10 @@ def _notes(ledger: UtxoLedger, resolved: UtxoResolved, gaps: list[Terminal]) -> 
     notes = list(dict.fromkeys(resolved.notes))
     if gaps:
         notes.append(gaps_note(len(gaps)))
-    if not ledger.complete:
+    if ledger.complete:
+        time = time_text(int(ledger.block_time[-1]))
+        last = f"block {int(ledger.block_height[-1]):,}" + (f" ({time})" if time else "")
+        notes.append(f"what is held was unspent at the ledger's last block, {last}")
+    else:
         notes.append("the ledger does not hold whole blocks without a hole: what is held is held as far as it shows")
     return notes + [f"ledger: {n}" for n in ledger.manifest.notes]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import TheftError, UsageError, quoted
-from dyepack.ledger.utxo.schema import DESTROYED, OUTSIDE
+from dyepack.ledger.utxo.schema import DESTROYED, NO_ADDRESS, OUTSIDE
 from dyepack.tracing.resolve import (
     LegIn,
     check_chain,
@@ -71,6 +71,8 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
     outputs = [o for spec in leg.moves for o in _outputs_of(ledger, theft, spec, victims)]
     outputs += [o for spec in leg.outflows for o in _outflow(ledger, theft, spec, victims)]
     outputs = list(dict.fromkeys(outputs))
+    for spec in leg.moves:
+        _note_nameless(ledger, out, theft, spec)
     taken = {o.output for o in out.plan.origins}
     if taken & set(outputs):
         out.notes.append(f"leg {leg.name}: an output already taken by an earlier leg stays with it (first taint wins)")
@@ -79,8 +81,23 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
     for deposit in leg.deposits:
         out.plan.origins += _deposit(ledger, theft, number, deposit)
     seen = f"{len(outputs)} output{'s' if len(outputs) > 1 else ''} in the ledger" if outputs else ""
+    if taken & set(outputs):
+        seen += f", {len(taken & set(outputs))} of them an earlier leg's"
     said = "; ".join(dict.fromkeys(d.evidence for d in leg.deposits))
     out.legs.append(LegIn(number, theft.id, leg.name, 0, "; ".join(e for e in (seen, said) if e)))
+
+
+def _note_nameless(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, spec: LegMove) -> None:
+    """Say that change cannot be told where a transaction spends from or pays to outputs without an address."""
+    if spec.index is not None or spec.receiver:
+        return
+    tx = named_tx(ledger, theft.id, spec.tx)
+    paid = [o for o in ledger.outputs_of(tx) if ledger.output_value[o] and ledger.output_address[o] == NO_ADDRESS]
+    if paid and None in _spent_from(ledger, tx):
+        out.notes.append(
+            f"transaction {ledger.tx_text(tx)} spends from and pays to outputs without an address: whether these are "
+            "change is not known, so they count as stolen (name the stolen ones by index)"
+        )
 
 
 def _spent_from(ledger: UtxoLedger, tx: int) -> set[int | None]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from dyepack.errors import InputError, quoted
 from dyepack.ledger.stretches import offsets
-from dyepack.ledger.utxo.address import WIDTH
+from dyepack.ledger.utxo.address import UNLISTED, WIDTH, pack
 from dyepack.ledger.utxo.schema import MAX_MONEY, RawTransactions, ScriptType
 from dyepack.sources.bitcoin.records.record import Record
 from dyepack.sources.bitcoin.records.stated import StatedAddresses
@@ -86,7 +86,7 @@ def import_index_tables(folder: Path, addresses: StatedAddresses | None = None) 
         out_value=outputs.value.astype(np.uint64),
         out_type=np.full(len(outputs.tx), int(ScriptType.NOT_STATED), np.uint8),
         out_address=outputs.address,
-        addresses=known,
+        addresses=np.concatenate([known, outputs.unlisted]),
         source=folder.name,
     )
     result.count("blocks", len(first))
@@ -184,12 +184,26 @@ class _Outputs:
         if len(without):
             problem = f"has no output of the transaction {without[0]}"
             raise InputError(table.path, problem, remedy=_REPAIR)
-        self.address = np.array([names.get(number, -1) for number in address.tolist()], np.int64)
-        unknown = int(np.count_nonzero(self.address < 0))
+        unlisted = sorted(set(address.tolist()) - names.keys())
+        rank_of = names | {number: len(names) + at for at, number in enumerate(unlisted)}
+        self.address = np.array([rank_of[number] for number in address.tolist()], np.int64)
+        self.unlisted = np.zeros((len(unlisted), WIDTH), np.uint8)
+        for at, number in enumerate(unlisted):
+            packed = pack(UNLISTED, number.to_bytes(8))
+            self.unlisted[at, : len(packed)] = np.frombuffer(packed, np.uint8)
+        unknown = int(np.count_nonzero(self.address >= len(names)))
         if unknown:
-            result.count("outputs_of_unknown_address", unknown)
+            result.count("outputs_of_unlisted_address", unknown)
             result.notes.append(
-                f"{unknown} outputs name an address that adr_hash.csv does not hold: theirs is not known"
+                f"{unknown} outputs name an address that adr_hash.csv does not hold: it is called unlisted:NUMBER, by "
+                "its number in the tables"
+            )
+        later = int(np.count_nonzero(self.spender >= transactions))
+        if later:
+            result.count("outputs_spent_later", later)
+            result.notes.append(
+                f"{later} outputs are spent after the last block, by transactions that the tables name but do not "
+                "hold: what is held was held at the last block"
             )
 
 
