@@ -169,6 +169,11 @@ class UtxoLedger:
         """Whether an input's value is not known, so that nothing can be split exactly."""
         return bool(self.tx_flag[tx] & INCOMPLETE)
 
+    @cached_property
+    def some_incomplete(self) -> bool:
+        """Whether any transaction is."""
+        return bool((self.tx_flag & INCOMPLETE).any())
+
     def inputs_of(self, tx: int) -> range:
         """The inputs of a transaction, in its own order."""
         lo, hi = self.tx_input[tx : tx + 2].tolist()

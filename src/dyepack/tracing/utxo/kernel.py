@@ -66,7 +66,8 @@ def replay(ledger: UtxoLedger, plan: UtxoPlan, rule: str) -> UtxoRun:
         ledger.input_index, ledger.input_value, ledger.output_value, ledger.output_spender, ledger.output_type,
         ledger.output_address, ledger.address_offset, said, origin, bits, high, slot, state, need,
         *(tables[name] for name in _NAMES), mode, how, rule == "lifo-a", rule == "dirty-first", plan.fee_first,
-        plan.follow_fees, plan.cut_off, plan.hop_limit, end_tx, plan.hub_limit,
+        plan.follow_fees, plan.cut_off, plan.hop_limit, end_tx, plan.hub_limit, bool(plan.stops),
+        ledger.some_incomplete,
     ):  # fmt: skip
         if need[_ARE] > len(tables["arena"]):
             need[_ARE] += _sweep(tables["lots"][: state[_LOTS]], tables["arena"], state)
@@ -121,7 +122,7 @@ def _advance(  # type: ignore[no-untyped-def]
     block_tx, tx_block, tx_flag, tx_input, tx_output, input_tx, input_index, input_value, output_value,
     output_spender, output_type, output_address, address_offset, said, origin, bits, high, slot, state, need,
     ins, seq, out, share, span, order, lots, arena, rows, fresh, fees, mode, how, reverse, only_pure, fee_first,
-    follow_fees, cut_off, hop_limit, end_tx, hub_limit,
+    follow_fees, cut_off, hop_limit, end_tx, hub_limit, some_said, some_incomplete,
 ):  # fmt: skip
     """Replay from the state on; True: to the end, False: some table needs as many rows as `need` says."""
     lot, used, m, news = state[_LOTS], state[_ARENA], state[_ROWS], state[_FRESH]
@@ -141,7 +142,7 @@ def _advance(  # type: ignore[no-untyped-def]
                     third = next_bit(bits, high, second + 1)
                     if third >= 0:
                         ask_rows(third, tx_input, tx_output, input_tx, input_index, input_value, output_value,
-                                 output_spender, output_type, output_address)  # fmt: skip
+                                 output_spender)  # fmt: skip
                         fourth = next_bit(bits, high, third + 1)
                         if fourth >= 0:
                             ask_offsets(fourth, tx_input, tx_output, tx_flag)
@@ -250,7 +251,8 @@ def _advance(  # type: ignore[no-untyped-def]
                 empty(input_tx, input_index, tx_output, begin, end, slot, lots)
         m, lot, used = arrive(
             tx_flag, tx_output, output_spender, output_type, output_address, address_offset, said, tx, hop, only_pure,
-            follow_fees, cut_off, hop_limit, end_tx, hub_limit, out, span, slot, lots, lot, arena, used, rows, m,
+            follow_fees, cut_off, hop_limit, end_tx, hub_limit, some_said, some_incomplete, out, span, slot, lots, lot,
+            arena, used, rows, m,
         )  # fmt: skip
         if coinbase:
             due = np.int64(0)

@@ -27,9 +27,8 @@ def ask_offsets(tx, tx_input, tx_output, tx_flag):  # type: ignore[no-untyped-de
 
 @leaf
 def ask_rows(  # type: ignore[no-untyped-def]
-    tx, tx_input, tx_output, input_tx, input_index, input_value, output_value, output_spender, output_type,
-    output_address,
-):  # fmt: skip
+    tx, tx_input, tx_output, input_tx, input_index, input_value, output_value, output_spender
+):
     """Its first inputs and outputs."""
     at = np.uint64(tx_input[tx])
     prefetch(input_tx, at)
@@ -38,8 +37,6 @@ def ask_rows(  # type: ignore[no-untyped-def]
     at = np.uint64(tx_output[tx])
     prefetch(output_value, at)
     prefetch(output_spender, at)
-    prefetch(output_type, at)
-    prefetch(output_address, at)
 
 
 @leaf

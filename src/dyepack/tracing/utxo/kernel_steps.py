@@ -177,10 +177,11 @@ def dyed_in(out, first, last):  # type: ignore[no-untyped-def]
 
 @leaf
 def decide(  # type: ignore[no-untyped-def]
-    tx_flag, spender, kind, address, said, received, dyed, hop, cut_off, hop_limit, end_tx, hub_limit
-):
+    tx_flag, output_type, output, spender, address, said, received, dyed, hop, cut_off, hop_limit, end_tx, hub_limit,
+    some_incomplete,
+):  # fmt: skip
     """Why units stop at an output: the first reason in this order (replay._stop)."""
-    if kind == _DATA or spender == _DESTROYED:
+    if spender == _DESTROYED or (spender == _UNSPENT and output_type[output] == _DATA):
         return _BURN
     if said != 0 and said != _FOLLOW:
         return said
@@ -188,7 +189,7 @@ def decide(  # type: ignore[no-untyped-def]
         return _HELD
     if np.int64(spender) >= end_tx:
         return _DATE
-    if tx_flag[spender] & _INCOMPLETE:
+    if some_incomplete and tx_flag[spender] & _INCOMPLETE:
         return _GAP
     if hop_limit > 0 and hop >= hop_limit:
         return _HOPS
@@ -235,7 +236,8 @@ def note(rows, m, tx, output, out, first, last, hop, stop):  # type: ignore[no-u
 @leaf
 def arrive(  # type: ignore[no-untyped-def]
     tx_flag, tx_output, output_spender, output_type, output_address, address_offset, said_of, tx, hop, only_pure,
-    follow_fees, cut_off, hop_limit, end_tx, hub_limit, out, span, slot, lots, lot, arena, used, rows, m,
+    follow_fees, cut_off, hop_limit, end_tx, hub_limit, some_said, some_incomplete, out, span, slot, lots, lot, arena,
+    used, rows, m,
 ):  # fmt: skip
     """Where the pieces of each output and of the fee go: rows, and lots of what is carried on.
 
@@ -259,7 +261,9 @@ def arrive(  # type: ignore[no-untyped-def]
             stop = _MIXED
         else:
             output = first + number
-            address = output_address[output]
+            address = _NO_ADDRESS
+            if some_said or hub_limit > 0:
+                address = output_address[output]
             said = np.uint8(0)
             received = np.int64(0)
             if address != _NO_ADDRESS:
@@ -267,8 +271,8 @@ def arrive(  # type: ignore[no-untyped-def]
                 if hub_limit > 0:
                     begin = np.int64(address_offset[np.int64(address)])
                     received = np.int64(address_offset[np.int64(address) + 1]) - begin
-            stop = decide(tx_flag, output_spender[output], output_type[output], address, said, received, dyed, here,
-                          cut_off, hop_limit, end_tx, hub_limit)  # fmt: skip
+            stop = decide(tx_flag, output_type, output, output_spender[output], address, said, received, dyed, here,
+                          cut_off, hop_limit, end_tx, hub_limit, some_incomplete)  # fmt: skip
         m = note(rows, m, tx, output, out, start, end, here, stop)
         if stop != CARRIED:
             continue

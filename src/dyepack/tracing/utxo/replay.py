@@ -180,7 +180,7 @@ class _Replay:
         said = 0 if address == NO_ADDRESS else plan.stops.get(address, 0)
         if self.rule == "dirty-first" and is_mixed(pieces):
             return Stop.MIXED
-        if ledger.output_type[output] == ScriptType.OP_RETURN or spender == DESTROYED:
+        if spender == DESTROYED or (spender == UNSPENT and ledger.output_type[output] == ScriptType.OP_RETURN):
             return Stop.BURN
         if said not in (0, FOLLOW):
             return Stop(said)
