@@ -10,7 +10,7 @@ Places that stand for no account begin with a bracket; names from outside that d
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from dyepack.sources.bank.order import Step
 
 _TX = 64
+_PLACE = 120
+
+
+class Alone(NamedTuple):
+    """An entry without a match, and where its other side was put; `ours`: the account, if its book is here."""
+
+    entry: Entry
+    place: str
+    ours: str
 
 
 @dataclass(slots=True)
@@ -64,7 +73,10 @@ class Poster:
         self.held: dict[tuple[str, str], int] = {}
         self.credit: dict[tuple[str, str], int] = {}
         self.inner: set[str] = set()
-        """Places between two books, whose whole history is here."""
+        """Places between two books, through which money can be followed."""
+        self.early: list[Match] = []
+        """Matches whose credit comes before its debit: what is between them is a gap."""
+        self.alone: list[Alone] = []
         self._ids: dict[str, int] = {}
         self._day, self._rank, self._time = -1, 0, -1
         self._between: dict[int, str] = {}
@@ -104,7 +116,9 @@ class Poster:
 
     def _alone(self, day: int, entry: Entry) -> None:
         self.count("unmatched_debits" if entry.units < 0 else "unmatched_credits")
-        self._own(day, self._name(entry), (entry.account, entry.currency), entry.units, self._place(entry), entry.line,
+        place, ours = self._place(entry)
+        self.alone.append(Alone(entry, place, ours))
+        self._own(day, self._name(entry), (entry.account, entry.currency), entry.units, place, entry.line,
                   time=entry.time)  # fmt: skip
 
     def _own(self, day: int, name: str, key: tuple[str, str], units: int, place: str, line: int, *,
@@ -140,11 +154,9 @@ class Poster:
         debit, credit = match.debit, match.credit
         mark = id(match)
         if mark not in self._between:
-            word = "conversion" if match.converts else "in transit"
-            self._between[mark] = self._inner(f"[{word} {self._label(match)}]")
+            word = f"{'conversion' if match.converts else 'in transit'} {self._label(match)}"
+            self._between[mark] = self._early(match, word) if entry is credit else self._inner(f"[{word}]")
             self.count("matches_through_transit")
-            if entry is credit:
-                self.count("credits_booked_before_their_debits")
         place = self._between[mark]
         if entry is debit:
             self._cover(day, (debit.account, debit.currency), -debit.units, debit.line)
@@ -215,10 +227,10 @@ class Poster:
         self.moves.txs.append((self._unique(clean(name, _TX)), day, self._rank, self._time))
         return len(self.moves.txs) - 1
 
-    def _unique(self, name: str) -> str:
+    def _unique(self, name: str, longest: int = _TX) -> str:
         seen = self._ids[name] = self._ids.get(name, 0) + 1
         while seen > 1:
-            made = f"{clean(name, _TX - 12)} ({seen})"
+            made = f"{clean(name, longest - 12)} ({seen})"
             if made not in self._ids:
                 self._ids[made] = 1
                 return made
@@ -230,6 +242,13 @@ class Poster:
         self.inner.add(place)
         return place
 
+    def _early(self, match: Match, word: str) -> str:
+        """A place that pays before it is paid: nothing can be followed through it, so it counts as not covered."""
+        self.early.append(match)
+        self.count("credits_booked_before_their_debits")
+        credit, debit = (clean(entry.account, 30) for entry in (match.credit, match.debit))
+        return self._unique(f"[{word}: booked in {credit} before it left {debit}]", _PLACE)
+
     def _name(self, *entries: Entry) -> str:
         """The reference by which a transaction is found, or words for the entry."""
         named = next((e.reference for e in entries if e.reference), "")
@@ -239,16 +258,16 @@ class Poster:
     def _label(self, match: Match) -> str:
         return clean(self._name(match.debit, match.credit), 40)
 
-    def _place(self, entry: Entry) -> str:
-        """The other side of an entry that no other book tells of."""
+    def _place(self, entry: Entry) -> tuple[str, str]:
+        """The other side of an entry that no other book tells of, and the account if its book is here, else ""."""
         said = entry.other_account or entry.other_name
         if not said:
-            return clean(f"[unknown counterparty of {entry.account}, {self._name(entry)}]")
+            return clean(f"[unknown counterparty of {entry.account}, {self._name(entry)}]"), ""
         ours = self.ours.get(account_key(said))
         if ours is not None:
             self.count("entries_that_the_other_book_does_not_have")
-            return f"[{ours}: not in its book]"
-        return f"name {said}" if said.startswith("[") else said
+            return f"[{ours}: not in its book]", ours
+        return (f"name {said}" if said.startswith("[") else said), ""
 
 
 def _text(texts: Sequence[str]) -> U8:
