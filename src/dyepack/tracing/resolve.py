@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import TheftError, UsageError, quoted
+from dyepack.ledger.manifest import ACCOUNTS, OUTPUTS
 from dyepack.ledger.schema import NOWHERE, MoveKind
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.money import parse_units
@@ -200,6 +201,18 @@ def named_address(ledger: AnyLedger, theft: str, text: str) -> int:
     return address
 
 
+def fees_of(ledger: AnyLedger, parameters: Parameters) -> str:
+    """What the parameters say of fees, or what is usual; UsageError if the ledger's model knows no such word."""
+    fees = parameters.fees or usual_fees(ledger, backward=parameters.backward)
+    known, model = (
+        (("last", "first"), OUTPUTS) if isinstance(ledger, UtxoLedger) else (("clean-first", "rule"), ACCOUNTS)
+    )
+    if fees not in known:
+        raise UsageError(f"fees can be {' or '.join(known)} on a ledger of {model}, not {quoted(fees)}",
+                         remedy="see --help")  # fmt: skip
+    return fees
+
+
 def check_chain(ledger: AnyLedger, theft: Theft) -> None:
     """TheftError unless the theft is on the ledger's chain."""
     if theft.chain != ledger.chain:
@@ -272,10 +285,7 @@ def cut_offs(ledger: AnyLedger, parameters: Parameters) -> dict[int, int]:
 
 def _add_limits(ledger: Ledger, out: Resolved, parameters: Parameters) -> None:
     plan = out.plan
-    fees = parameters.fees or usual_fees(ledger, backward=parameters.backward)
-    if fees not in ("clean-first", "rule"):
-        raise UsageError(f"fees can be clean-first or rule on a ledger of accounts, not {quoted(fees)}",
-                         remedy="see --help")  # fmt: skip
+    fees = fees_of(ledger, parameters)
     if parameters.follow_fees:
         raise UsageError("fees are followed on ledgers of outputs only", remedy="leave --follow-fees out")
     if parameters.backward and fees != "rule":

@@ -59,7 +59,7 @@ WORDS: dict[Stop, str] = {
     Stop.UNEXPLAINED: "came from money the ledger does not show",
     Stop.DECLARED: "came from a declared deposit",
     Stop.HELD: "still held",
-    Stop.GAP: "gap: the ledger does not hold this address's onward history",
+    Stop.GAP: "gap: the ledger does not hold this place's onward history",
     Stop.DATE_LIMIT: "still held at the date limit",
 }
 """One phrase per stop, as statements and figures print it."""
@@ -72,6 +72,6 @@ WORDS_BACKWARD: dict[Stop, str] = WORDS | {
     Stop.RETURNED: "came from the victim",
     Stop.BURN: "came out of a burn address",
     Stop.HELD: "was there before",
-    Stop.GAP: "gap: the ledger does not hold this address's earlier history",
+    Stop.GAP: "gap: the ledger does not hold this place's earlier history",
 }
 """The same where money is followed to where it came from."""

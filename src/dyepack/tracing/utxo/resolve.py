@@ -21,11 +21,11 @@ from dyepack.tracing.resolve import (
     check_chain,
     cut_offs,
     deposit_units,
+    fees_of,
     named_address,
     named_tx,
     nothing_before_limit,
     stop_places,
-    usual_fees,
 )
 from dyepack.tracing.utxo.plan import Origin, UtxoPlan
 
@@ -195,10 +195,7 @@ def _deposit(ledger: UtxoLedger, theft: Theft, leg: int, deposit: Deposit) -> li
 
 def _add_limits(ledger: UtxoLedger, out: UtxoResolved, parameters: Parameters) -> None:
     plan = out.plan
-    fees = parameters.fees or usual_fees(ledger, backward=parameters.backward)
-    if fees not in ("last", "first"):
-        raise UsageError(f"fees can be last or first on a ledger of outputs, not {quoted(fees)}",
-                         remedy="see --help")  # fmt: skip
+    fees = fees_of(ledger, parameters)
     if parameters.follow_fees and not ledger.complete:
         raise UsageError("fees cannot be followed: the ledger does not hold whole blocks without a hole",
                          remedy="leave --follow-fees out, or import the missing blocks")  # fmt: skip
