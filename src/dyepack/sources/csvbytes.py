@@ -117,7 +117,12 @@ def ragged(path: Path, data: bytes, width: int, reason: str) -> InputError:
     """Why the CSV reader gave up: as a rule, a record with more or fewer fields than the header."""
     for line, fields in _records(path, data):
         if len(fields) not in {width, 0}:
-            return InputError(path, f"has {len(fields)} fields instead of {width}", remedy=_CUT, line=line)
+            remedy = (
+                _CUT
+                if len(fields) < width
+                else "quote fields that have a comma in them, and write 1000.00 for 1.000,00"
+            )
+            return InputError(path, f"has {len(fields)} fields instead of {width}", remedy=remedy, line=line)
     return InputError(path, f"is not readable CSV ({quoted(reason)})", remedy=_CUT)
 
 

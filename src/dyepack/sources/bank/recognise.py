@@ -52,6 +52,9 @@ def read_file(path: Path, into: Read) -> None:
         read_mt940(str(path), _decoded(path, text, into), into)
     elif _looks_like_rows(head):
         read_rows(path, into)
+    elif _looks_like_rows(head.replace(b";", b",").replace(b"\t", b",")):
+        raise InputError(path, "separates its columns by semicolons or tabs", line=1,
+                         remedy="save it with commas, amounts as 1000.00")  # fmt: skip
     else:
         raise InputError(path, f"is not a bank statement that dyepack knows: it begins with "
                          f"{quoted(head[:24].decode('latin-1'))}", remedy=_WANTED)  # fmt: skip

@@ -111,7 +111,7 @@ def _day(table: Table, cells: dict[str, list[str]], name: str, row: int) -> int:
     except ValueError:
         day = -1
     if day < 0:
-        raise table[name].fault(row, f"{quoted(text)} is not a day since 1970", "write it as 2016-02-05")
+        raise table[name].fault(row, f"{quoted(text)} is no such day, or before 1970", "write it as 2016-02-05")
     return day
 
 
