@@ -10,8 +10,12 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from dyepack.sources.bank.currency import written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DAY = 86_400
 _EPOCH = date(1970, 1, 1)
@@ -22,6 +26,12 @@ _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
 _NO_REFERENCE = frozenset(
     {"", "NONREF", "NOTPROVIDED", "NOTAVAILABLE", "NOREF", "NONE", "NA", "UNKNOWN", "KREF", "EREF"}
 )
+
+
+def listed(texts: Sequence[str], most: int = 3) -> str:
+    """The first of some texts, and how many more there are."""
+    more = f"; and {len(texts) - most} more" if len(texts) > most else ""
+    return "; ".join(texts[:most]) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,11 @@ class Entry:
     def __str__(self) -> str:
         named = f", reference {self.reference!a}" if self.reference else ""
         return f"the entry of {day_text(self.booked)} over {written(self.units, self.currency)}{named}"
+
+    @property
+    def place(self) -> str:
+        """Where it stands in its file."""
+        return f"{self.file}, line {self.line}"
 
     def fingerprint(self) -> tuple[object, ...]:
         """All that two copies of one entry have in common."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dyepack.errors import InputError, UsageError
 from dyepack.sources.bank.check import check
 from dyepack.sources.bank.currency import asset, written
-from dyepack.sources.bank.entries import Read, day_text
+from dyepack.sources.bank.entries import Read, day_text, listed
 from dyepack.sources.bank.join import join
 from dyepack.sources.bank.match import match_books
 from dyepack.sources.bank.order import in_order
@@ -107,12 +107,16 @@ def _say(result: Import, books: list[Book], matches: list[Match], poster: Poster
             f"{day_text(first.debit.booked)} over {written(first.credit.units, first.credit.currency)}: see the "
             "list of matches"
         )
-    if poster.counts.get("credits_booked_before_their_debits"):
-        result.notes.append("some credits are booked before the debits they come from: money is not followed through "
-                            "them, it ends in transit")  # fmt: skip
-    if poster.counts.get("entries_that_the_other_book_does_not_have"):
-        result.notes.append("some entries name an account whose book is here but does not have them: they end at a "
-                            "place 'not in its book'")  # fmt: skip
+    early = [f"{m.credit.place} ({day_text(m.credit.booked)}, for {m.debit.place}, {day_text(m.debit.booked)})"
+             for m in poster.early]  # fmt: skip
+    if early:
+        result.notes.append("credits that are booked before the debits they come from, through which money is not "
+                            f"followed: {listed(early)}")  # fmt: skip
+    apart = [f"{a.entry.place}, {a.entry}, for {a.ours}" for a in poster.alone if a.ours]
+    if apart:
+        result.notes.append("entries that name an account whose book is here but does not have them (more days apart "
+                            "than --match-days? give both sides of a conversion one reference): "
+                            f"{listed(apart)}")  # fmt: skip
     for book in books:
         last = max(book.days, default=book.opened)
         if book.jumps:

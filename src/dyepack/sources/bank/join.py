@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError
 from dyepack.sources.bank.currency import written
+from dyepack.sources.bank.entries import day_text, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,9 +85,11 @@ class _Joining:
         for entry in self.entries:
             late = max(late, entry.booked)
             book.days.append(late)
-        moved = sum(day != e.booked for day, e in zip(book.days, self.entries, strict=True))
+        moved = [(day, e) for day, e in zip(book.days, self.entries, strict=True) if day != e.booked]
         if moved:
-            self.read.count("entries_listed_out_of_the_order_of_days", moved)
+            self.read.count("entries_listed_out_of_the_order_of_days", len(moved))
+            said = [f"{e.place} ({day_text(e.booked)}) stands after entries of {day_text(day)}" for day, e in moved]
+            self.read.note(f"out of the order of days, so one of the days may be wrong: {listed(said)}")
         return book
 
     def _joined(self, parts: list[Statement]) -> Iterator[Statement]:
