@@ -38,6 +38,7 @@ def test_amounts_up_to_128_bits_balance(scene: Scene) -> None:
         prove(scene.ledger, scene.plan, replay(scene.ledger, scene.plan, rule))
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=SLOW)
 @given(scenes(backward=True))
 def test_backward_balances(scene: Scene) -> None:

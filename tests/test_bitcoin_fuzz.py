@@ -192,6 +192,7 @@ def test_damaged_undo_file_of_one_block(data: bytes) -> None:
     imports({"b.raw": demo_chain().truth.main[112].raw, "b-undo.raw": data})
 
 
+@pytest.mark.slow
 def test_every_cut_of_a_block_file(tmp_path: Path) -> None:
     """Cut anywhere, a file gives the blocks that are whole, and says that one is not."""
     made = build.Builder()

@@ -209,6 +209,7 @@ def test_very_many_orphan_stretches_are_told_by_their_number() -> None:
     assert chain.notes[-1].startswith("4,979 more")
 
 
+@pytest.mark.slow
 def test_a_file_of_reserved_zeros_without_end_is_not_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "blk00000.dat"
     write_blk(demo_chain().blocks[:3], path)

@@ -163,6 +163,7 @@ def test_a_route_crosses_a_swap() -> None:
     assert [s.units for s in route] == [6, 6, 2, 2]
 
 
+@pytest.mark.slow
 def test_a_long_cycle_is_quick() -> None:
     """Money that goes to and fro 4,000 times: one tree of ways, not a copy of the way at every hop."""
     moves = [Move(0, "v", "a", 10**6)]

@@ -181,6 +181,7 @@ tags_of_all_sorts = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(tags_of_all_sorts)
 def test_any_tags_come_back(tags: list[Tag]) -> None:
     once = TagSet()
