@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from dyepack.ledger.builder import build
-from dyepack.ledger.manifest import Manifest
+from dyepack.ledger.builder import Built, build
+from dyepack.ledger.manifest import COMPLETE, Manifest
 from dyepack.ledger.reader import Ledger
-from dyepack.ledger.schema import I64, MoveKind, RawMoves, to_words
-from dyepack.ledger.writer import uniform_state
+from dyepack.ledger.schema import I64, U8, MoveKind, RawMoves, to_words
 from dyepack.money import Asset
 from dyepack.tracing.plan import Declared, Plan
 from dyepack.tracing.terminals import Stop
@@ -66,6 +65,11 @@ def raw_moves(moves: list[Move], source: str = "test") -> RawMoves:
         assets=assets,
         source=source,
     )
+
+
+def uniform_state(built: Built, state: int = COMPLETE) -> U8:
+    """The same state of completeness for every holding."""
+    return np.full(built.counts["holdings"], state, np.uint8)
 
 
 def ledger_of(moves: list[Move]) -> Ledger:

@@ -35,12 +35,11 @@ from dyepack.ledger.utxo.schema import (
     ScriptType,
 )
 from dyepack.ledger.utxo.supply import supply
-from dyepack.ledger.writer import uniform_state
 from dyepack.money import Asset
 from dyepack.sources.bitcoin.result import BitcoinImport
 from dyepack.sources.bitcoin.store import manifest_of, store
 from tests.effort import examples
-from tests.ledgers import Move, raw_moves
+from tests.ledgers import Move, raw_moves, uniform_state
 from tests.outputs import Tx, chains, ledger_of, opened, raw, tx_id
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -1,8 +1,8 @@
 """The files of a ledger's content: opening, mapping, checking by hash, and look-up by identifier.
 
 Invariant: what is opened has the manifest that its folder is named after, every column of its model, and each column
-the type and shape that the manifest says (its bytes: `changed`); opening reads the manifest and maps files, whatever
-their size.
+the type and shape that the manifest says (its bytes: `Reader.verify`); opening reads the manifest and maps files,
+whatever their size.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from dyepack.ledger.manifest import Column
     from dyepack.ledger.schema import U8, U32, U64
+    from dyepack.money import Asset
 
 _HASHED = 1 << 24
 _NAME = re.compile(r"[0-9a-f]{16}(-[0-9]+)?")
@@ -41,6 +42,44 @@ class Content:
     manifest: Manifest
     sha256: str
     columns: dict[str, Any]
+
+
+class Reader:
+    """What ledgers of both models have in common: columns as attributes, and what the manifest says of them."""
+
+    def __init__(self, folder: Path, manifest: Manifest, sha256: str, columns: dict[str, Any]) -> None:
+        self.folder, self.manifest, self.sha256 = folder, manifest, sha256
+        for name, column in columns.items():
+            setattr(self, name, column)
+
+    @property
+    def chain(self) -> str:
+        """Name of the chain or set of books."""
+        return self.manifest.chain
+
+    @property
+    def assets(self) -> list[Asset]:
+        """Assets by id; 0 is the native coin."""
+        return self.manifest.assets
+
+    def asset_id(self, key: str) -> int | None:
+        """The id of an asset given by key, or by a symbol that only one asset has."""
+        keys = [i for i, a in enumerate(self.assets) if a.key in (key.lower(), key)]
+        named = keys or [i for i, a in enumerate(self.assets) if a.symbol and a.symbol == key]
+        return named[0] if len(named) == 1 else None
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each column."""
+        return {c.name: int(np.prod(c.shape)) * np.dtype(c.dtype).itemsize
+                for c in self.manifest.columns if c.dtype != "jsonl"}  # fmt: skip
+
+    def verify(self) -> list[str]:
+        """Names of columns that are gone or no longer have the hash in the manifest (reads everything).
+
+        "manifest" is among them if it no longer has the hash that its folder is named after.
+        """
+        wrong = [c.name for c in self.manifest.columns if _column_hash(self.folder, c) != c.sha256]
+        return wrong if self.sha256.startswith(self.folder.name.partition("-")[0]) else ["manifest", *wrong]
 
 
 def current(path: Path) -> tuple[Path, Manifest, str]:
@@ -80,24 +119,9 @@ def misfit(path: Path) -> LedgerError:
     return LedgerError(f"the columns of ledger {path} do not fit together", remedy="import the ledger again")
 
 
-def changed(folder: Path, manifest: Manifest, sha256: str) -> list[str]:
-    """Names of columns that are gone or no longer have the hash in the manifest (reads everything).
-
-    "manifest" is among them if it no longer has the hash that its folder is named after.
-    """
-    wrong = [c.name for c in manifest.columns if _column_hash(folder, c) != c.sha256]
-    return wrong if sha256.startswith(folder.name.partition("-")[0]) else ["manifest", *wrong]
-
-
 def column_hash(column: npt.NDArray[Any]) -> str:
     """The SHA-256 of a column's bytes, without a copy of them; its rows must lie one behind the other."""
     return hashlib.sha256(column.data.cast("B") if column.size else b"").hexdigest()
-
-
-def column_sizes(manifest: Manifest) -> dict[str, int]:
-    """Bytes of each column."""
-    return {c.name: int(np.prod(c.shape)) * np.dtype(c.dtype).itemsize
-            for c in manifest.columns if c.dtype != "jsonl"}  # fmt: skip
 
 
 def find_row(raw: bytes, rows: U8, key: U64, row: U32) -> int | None:

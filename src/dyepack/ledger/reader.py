@@ -6,23 +6,19 @@ Invariant: a Ledger never changes; opening one reads the manifest and maps files
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dyepack.ledger.content import changed, column_sizes, find_row, hex_bytes, misfit, open_content, time_text
+from dyepack.ledger.content import Reader, find_row, hex_bytes, misfit, open_content, time_text
 from dyepack.ledger.manifest import ACCOUNTS
 from dyepack.ledger.schema import COLUMNS, I64, MARK_EVERY, NOWHERE, U8, U32, U64
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dyepack.ledger.manifest import Manifest
-    from dyepack.money import Asset
 
-
-class Ledger:
+class Ledger(Reader):
     """The columns of schema.py as attributes (`ledger.move_from` ...), and what is looked up in them."""
 
     move_from: U32
@@ -49,11 +45,6 @@ class Ledger:
     address_find_key: U64
     address_find_row: U32
 
-    def __init__(self, folder: Path, manifest: Manifest, sha256: str, columns: dict[str, Any]) -> None:
-        self.folder, self.manifest, self.sha256 = folder, manifest, sha256
-        for name, column in columns.items():
-            setattr(self, name, column)
-
     @classmethod
     def open(cls, path: Path) -> Ledger:
         """Open the newest content of a ledger folder; LedgerError says what is missing or damaged."""
@@ -77,25 +68,9 @@ class Ledger:
         )
 
     @property
-    def chain(self) -> str:
-        """Name of the chain or set of books."""
-        return self.manifest.chain
-
-    @property
     def moves(self) -> int:
         """How many moves the ledger holds."""
         return len(self.move_tx)
-
-    @cached_property
-    def assets(self) -> list[Asset]:
-        """Assets by id; 0 is the native coin."""
-        return self.manifest.assets
-
-    def asset_id(self, key: str) -> int | None:
-        """The id of an asset given by key, or by a symbol that only one asset has."""
-        keys = [i for i, a in enumerate(self.assets) if a.key == key.lower() or a.key == key]
-        named = keys or [i for i, a in enumerate(self.assets) if a.symbol and a.symbol == key]
-        return named[0] if len(named) == 1 else None
 
     def find_tx(self, text: str) -> int | None:
         """The transaction with this hash or reference."""
@@ -176,21 +151,10 @@ class Ledger:
             balance = balance + units if code & 1 else max(balance - units, 0)
         return balance
 
-    def sizes(self) -> dict[str, int]:
-        """Bytes of each column."""
-        return column_sizes(self.manifest)
-
     def oversize(self) -> list[dict[str, Any]]:
         """The moves whose amounts are over 128 bits, as they were written."""
         text = (self.folder / "oversize.jsonl").read_text("ascii")
         return [json.loads(line) for line in text.splitlines()]
-
-    def verify(self) -> list[str]:
-        """Names of columns that are gone or no longer have the hash in the manifest (reads everything).
-
-        "manifest" is among them if it no longer has the hash that its folder is named after.
-        """
-        return changed(self.folder, self.manifest, self.sha256)
 
     @staticmethod
     def _encode(text: str, form: str, width: int) -> bytes | None:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from dyepack.errors import LedgerError
 from dyepack.ledger.content import column_hash
-from dyepack.ledger.manifest import COMPLETE, STATES, Column, Manifest
+from dyepack.ledger.manifest import STATES, Column, Manifest
 from dyepack.money import Asset
 
 if TYPE_CHECKING:
@@ -103,11 +103,6 @@ def _write(path: Path, manifest: Manifest, columns: dict[str, npt.NDArray[Any]],
         _publish(path, partial, manifest.sha256()[:_NAME])
     finally:
         _remove_partial(path)
-
-
-def uniform_state(built: Built, state: int = COMPLETE) -> U8:
-    """The same state of completeness for every holding."""
-    return np.full(built.counts["holdings"], state, np.uint8)
 
 
 def check_place(path: Path, *, replace: bool) -> None:

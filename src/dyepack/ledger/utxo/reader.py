@@ -8,12 +8,12 @@ it as it is, so a ledger from a stranger is to be checked first.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dyepack.errors import LedgerError
-from dyepack.ledger.content import changed, column_sizes, find_row, hex_bytes, misfit, open_content, time_text
+from dyepack.ledger.content import Reader, find_row, hex_bytes, misfit, open_content, time_text
 from dyepack.ledger.manifest import COMPLETE, OUTPUTS, STATES
 from dyepack.ledger.utxo.address import address_text, parse_address
 from dyepack.ledger.utxo.schema import COINBASE, COLUMNS, INCOMPLETE, NO_ADDRESS, OUTSIDE
@@ -22,15 +22,13 @@ from dyepack.ledger.utxo.sound import misshaped, unsound
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dyepack.ledger.manifest import Manifest
     from dyepack.ledger.schema import I64, U8, U32, U64
-    from dyepack.money import Asset
 
 _SMALL = 1 << 21
 """Transactions, inputs and outputs up to which opening a ledger reads all of it: a fifth of a second."""
 
 
-class UtxoLedger:
+class UtxoLedger(Reader):
     """The columns of utxo/schema.py as attributes (`ledger.output_value` ...), and what is looked up in them."""
 
     block_id: U8
@@ -60,11 +58,7 @@ class UtxoLedger:
     address_find_key: U64
     address_find_row: U32
 
-    def __init__(self, folder: Path, manifest: Manifest, sha256: str, columns: dict[str, Any]) -> None:
-        self.folder, self.manifest, self.sha256 = folder, manifest, sha256
-        self._is_sound = False
-        for name, column in columns.items():
-            setattr(self, name, column)
+    _is_sound = False
 
     @classmethod
     def open(cls, path: Path) -> UtxoLedger:
@@ -102,11 +96,6 @@ class UtxoLedger:
         )
 
     @property
-    def chain(self) -> str:
-        """Name of the chain."""
-        return self.manifest.chain
-
-    @property
     def transactions(self) -> int:
         """How many transactions the ledger holds."""
         return len(self.tx_id)
@@ -125,16 +114,6 @@ class UtxoLedger:
     def complete(self) -> bool:
         """Whether every transaction from the first block to the last is here, so that unspent means unspent."""
         return self.manifest.completeness.get(STATES[COMPLETE], 0) > 0
-
-    @cached_property
-    def assets(self) -> list[Asset]:
-        """The one asset of the chain, id 0."""
-        return self.manifest.assets
-
-    def asset_id(self, key: str) -> int | None:
-        """0 for the chain's coin by key ("native") or symbol."""
-        coin = self.assets[0]
-        return 0 if key in (coin.key, coin.symbol) or key.lower() == coin.key else None
 
     def find_tx(self, text: str) -> int | None:
         """The transaction with this id (of two with one id, BIP 30, the later)."""
@@ -226,13 +205,9 @@ class UtxoLedger:
         ins, outs = self.inputs_of(tx), self.outputs_of(tx)
         return int(self.input_value[ins.start : ins.stop].sum()) - int(self.output_value[outs.start : outs.stop].sum())
 
-    def sizes(self) -> dict[str, int]:
-        """Bytes of each column."""
-        return column_sizes(self.manifest)
 
-    def verify(self) -> list[str]:
-        """Names of columns that are gone or no longer have the hash in the manifest (reads everything)."""
-        return changed(self.folder, self.manifest, self.sha256)
+def _end(offsets: U64) -> int:
+    return int(offsets[-1]) if len(offsets) else -1
 
 
 def _damaged(path: Path, column: str) -> LedgerError:
@@ -240,7 +215,3 @@ def _damaged(path: Path, column: str) -> LedgerError:
         f"{column} of ledger {path} leads to what is not there: it is damaged, or was not made by dyepack",
         remedy="import the ledger again",
     )
-
-
-def _end(offsets: U64) -> int:
-    return int(offsets[-1]) if len(offsets) else -1

@@ -21,7 +21,7 @@ from dyepack.tracing.transaction import RULES
 from dyepack.tracing.utxo import kernel_split as ks
 from dyepack.tracing.utxo.kernel_ahead import ask_offsets, ask_rows, ask_slots, ask_spent
 from dyepack.tracing.utxo.kernel_split import by_value, cut, cut_pro_rata, dye, rearrange, shares_of
-from dyepack.tracing.utxo.kernel_steps import arrive, collect, empty, gather, room, untouched
+from dyepack.tracing.utxo.kernel_steps import IS_COINBASE, arrive, collect, empty, gather, room, untouched
 from dyepack.tracing.utxo.plan import DYED, ORIGIN, UtxoPlan, UtxoRun
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _advance(  # type: ignore[no-untyped-def]
         elif tx < 0:
             done = True
             break
-        elif follow_fees and tx_flag[tx] & np.uint8(1):
+        elif follow_fees and tx_flag[tx] & IS_COINBASE:
             due = np.int64(1)
             position = tx + 1
             replayed += 1

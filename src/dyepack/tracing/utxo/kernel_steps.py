@@ -18,7 +18,7 @@ from dyepack.tracing.utxo.kernel_split import append
 
 _OUTSIDE, _UNSPENT, _DESTROYED = np.uint32(OUTSIDE), np.uint32(UNSPENT), np.uint32(DESTROYED)
 _NO_ADDRESS, _DATA = np.uint32(NO_ADDRESS), np.uint8(ScriptType.OP_RETURN)
-_COINBASE, _INCOMPLETE, _FOLLOW = np.uint8(COINBASE), np.uint8(INCOMPLETE), np.uint8(FOLLOW)
+IS_COINBASE, _INCOMPLETE, _FOLLOW = np.uint8(COINBASE), np.uint8(INCOMPLETE), np.uint8(FOLLOW)
 CARRIED, _HELD, _FEE_STOP, _BURN, _MIXED, _DATE, _GAP, _HOPS, _CUT, _HUB = (
     np.uint8(s)
     for s in (Stop.CARRIED, Stop.HELD, Stop.FEE, Stop.BURN, Stop.MIXED, Stop.DATE_LIMIT, Stop.GAP, Stop.HOP_LIMIT,
@@ -205,7 +205,7 @@ def fee_stop(flag, only_pure, mixed, follow_fees):  # type: ignore[no-untyped-de
     """Why units stop in a fee (replay._fee_stop)."""
     if only_pure and mixed:
         return _MIXED
-    if flag & _COINBASE:
+    if flag & IS_COINBASE:
         return _BURN
     return CARRIED if follow_fees else _FEE_STOP
 
