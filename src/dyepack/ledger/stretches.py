@@ -34,6 +34,6 @@ def stretch_sums(values: U64, offset: npt.NDArray[Any]) -> U64:
     """Sum of each stretch of `values`, modulo 2^64 (8,000 times the satoshi that there can be)."""
     if not len(values):
         return np.zeros(len(offset) - 1, np.uint64)
-    bound = np.concatenate([[0], np.cumsum(values, dtype=np.uint64)])
+    bound = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values, dtype=np.uint64)])
     at = offset.astype(np.int64)
     return np.asarray(bound[at[1:]] - bound[at[:-1]], np.uint64)
