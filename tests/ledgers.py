@@ -102,7 +102,13 @@ class Scene:
 
 
 _NAMES = [f"a{i}" for i in range(7)]
-_ASSETS = ["native", "tok", "usd"]
+WRAPPED = address("a6")
+"""A token whose contract is the address of a6."""
+
+_ZERO = "\0"
+"""The name whose address is the zero address."""
+
+_ASSETS = ["native", "tok", "usd", WRAPPED]
 
 
 @st.composite
@@ -126,6 +132,8 @@ def scenes(draw: st.DrawFn, *, large: bool = False, backward: bool = False) -> S
             a, b = draw(st.permutations(_NAMES))[:2]
             moves.append(Move(tx, a, b, draw(units), "tok", MoveKind.TOKEN, 90))
             moves.append(Move(tx, b, a, draw(units), draw(st.sampled_from(["native", "usd"])), MoveKind.INTERNAL, 91))
+        if draw(st.integers(0, 2)) == 0:
+            moves += draw(exchanges(tx, units))
     ledger = ledger_of(moves)
     payments = [m for m in range(ledger.moves) if ledger.move_kind[m] != MoveKind.FEE]
     chosen = draw(st.lists(st.sampled_from(payments), max_size=4, unique=True)) if payments else []
@@ -140,6 +148,29 @@ def scenes(draw: st.DrawFn, *, large: bool = False, backward: bool = False) -> S
     )  # fmt: skip
     _limits(draw, ledger, plan)
     return Scene(moves, ledger, plan)
+
+
+@st.composite
+def exchanges(draw: st.DrawFn, tx: int, units: st.SearchStrategy[int]) -> list[Move]:
+    """A swap as contracts make it: by a router that wraps, out of order, to a third party, with two products."""
+    user, router, pool, other = draw(st.permutations(_NAMES[:6]))[:4]
+    paid, wrapped, got, more = (draw(units) for _ in range(4))
+    token, inner = MoveKind.TOKEN, MoveKind.INTERNAL
+    fee = [Move(tx, user, "", draw(st.integers(1, 99)), "native", MoveKind.FEE, 99)] * draw(st.integers(0, 1))
+    shapes = [
+        [Move(tx, user, router, paid, "native", MoveKind.VALUE, 20), Move(tx, router, "a6", paid, "native", inner, 21),
+         Move(tx, "", router, paid, WRAPPED, token, 22), Move(tx, router, pool, paid, WRAPPED, token, 23),
+         Move(tx, pool, user, got, "tok", token, 24)],
+        [Move(tx, pool, user, got, "tok", token, 20), Move(tx, user, router, paid, "usd", token, 21),
+         Move(tx, router, pool, paid, "usd", token, 22)],
+        [Move(tx, user, pool, paid, "tok", token, 20), Move(tx, pool, user, got, "usd", token, 21),
+         Move(tx, pool, other, more, "usd", token, 22)],
+        [Move(tx, user, _ZERO, paid, WRAPPED, token, 20), Move(tx, "a6", other, paid, "native", inner, 21),
+         Move(tx, router, _ZERO, wrapped, WRAPPED, token, 22), Move(tx, "a6", router, wrapped, "native", inner, 23)],
+        [Move(tx, user, pool, paid, "tok", token, 20), Move(tx, user, pool, more, "usd", token, 21),
+         Move(tx, "", user, got, WRAPPED, token, 22), Move(tx, user, "a6", more, "native", inner, 23)],
+    ]  # fmt: skip
+    return draw(st.sampled_from(shapes)) + fee
 
 
 def _limits(draw: st.DrawFn, ledger: Ledger, plan: Plan) -> None:

@@ -24,13 +24,23 @@ def assert_same(plain: Run, fast: Run | None) -> None:
     assert plain.replayed == fast.replayed
 
 
+def has_parts(run: Run) -> bool:
+    """Whether a payment has several products, which the kernel leaves to its twin."""
+    pairs = set(zip(run.swaps["paid"].tolist(), run.swaps["product"].tolist(), strict=True))
+    return len({paid for paid, _ in pairs}) < len(pairs)
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("numba")
 @settings(max_examples=examples(1000), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_kernel_equals_plain_forward(scene: Scene) -> None:
     for rule in RULES:
-        assert_same(replay.replay(scene.ledger, scene.plan, rule), kernel.replay(scene.ledger, scene.plan, rule))
+        plain, fast = (r.replay(scene.ledger, scene.plan, rule) for r in (replay, kernel))
+        if fast is None:
+            assert has_parts(plain)
+        else:
+            assert_same(plain, fast)
 
 
 @pytest.mark.slow

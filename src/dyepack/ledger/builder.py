@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dyepack.errors import InputError
+from dyepack.ledger.exchange import exchange_order, issuers
 from dyepack.ledger.index import index_moves
 from dyepack.ledger.rows import find_table, unique_rows, words
 from dyepack.ledger.schema import AFTER_TRANSACTIONS, I64, MAX_MOVES, NOWHERE, U8, U32, U64, MoveKind, RawMoves
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Columns = dict[str, npt.NDArray[Any]]
+
+_OF_MOVES = ("move_from", "move_to", "move_amount", "move_kind", "move_index")
 
 
 @dataclass(slots=True)
@@ -58,6 +61,10 @@ def build(batches: list[RawMoves], native: str = "native", *, hashes: bool = Tru
     columns["address_id"] = addresses
     columns["address_find_key"], columns["address_find_row"] = find_table(addresses)
     columns["tx_find_key"], columns["tx_find_row"] = find_table(txs)
+    order = exchange_order(columns, *issuers(assets, columns))
+    if order is not None:
+        moves.take(order)
+        columns |= {name: columns[name][order] for name in _OF_MOVES}
     _check_places(moves, columns, notes, hashes=hashes)
     _add_index(columns)
     counts = {"moves": len(moves.block), "transactions": len(txs), "addresses": len(addresses)}

@@ -66,7 +66,8 @@ class MoveKind(IntEnum):
 
     Explorers and ETL exports order logs and traces separately, so inside a transaction the order between them is
     a convention: the transaction's own value, then token logs, then internal transfers, then the fee, which is
-    paid last (methods: "outputs are owed first, the miner gets what is left").
+    paid last (methods: "outputs are owed first, the miner gets what is left"). Where a party exchanges one asset for
+    another, what it is paid comes before what it gives for it (exchange.py).
     """
 
     VALUE = 0
@@ -74,6 +75,8 @@ class MoveKind(IntEnum):
     INTERNAL = 2
     FEE = 3
     ISSUE = 4
+    ADJUSTMENT = 5
+    """What a token's balances show and its events do not: kept back on transfer, or rebased."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dyepack.ledger.schema import NOWHERE
-from dyepack.tracing.exchange import find_product
+from dyepack.tracing.exchange import Exchanges
 
 if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
@@ -46,7 +46,7 @@ class Books:
             self._declared.setdefault(d.holding, []).append((number, d))
         self._gap_moves = ledger.gap_move.data
         self._balances: dict[tuple[int, int], int] = {}
-        self._products: dict[int, int | None] = {}
+        self.exchanges = Exchanges(ledger)
         self._parties: dict[int, int] = {}
 
     def balance(self, holding: int, place: int) -> int:
@@ -57,12 +57,6 @@ class Books:
         if key not in self._balances:
             self._balances[key] = self.ledger.balance_before(holding, place)
         return self._balances[key]
-
-    def product(self, paid: int) -> int | None:
-        """The move that brings the product of a payment, if it has one (exchange.py)."""
-        if paid not in self._products:
-            self._products[paid] = find_product(self.ledger, paid)
-        return self._products[paid]
 
     def counterparties(self, holding: int, most: int) -> int:
         """How many distinct holdings a holding ever dealt with; counting ends once they are more than `most`."""

@@ -1,53 +1,121 @@
-"""Swaps inside one transaction, recognised by the simplest certain shape: two moves between two parties.
+"""Swaps and wraps inside one transaction, by the net change of the address that is paid (ledger/exchange.py).
 
-Invariant: a payment has at most one product, in the same transaction, later in it, in another asset; each of the
-two is the only move of its direction between the two parties, and the payee gets nothing of the product's asset
-between them. (The replay asks besides that the payee holds no dye of that asset, so that no move carries the dye of
-both.) Anything else is left as "swap not followed": net balances over routers and pools are the business of a
-pattern detector, not of the replay.
+An address that gained one asset over the transaction and lost another, and moved each one way only, exchanged them:
+a pool, the contract of a wrapped coin or of a share, a dealer. What its payment was made of is laid over what it gave
+for it, in order and in proportion (the exchange product); what is given in several moves leaves by the rule. Routers
+need no rule: what they pass on goes through them as through any holding, and their net change is none.
+
+Invariant: a payment has at most one exchange, whose products come later in its transaction. A payment to an address
+that gained and lost, but of which this cannot be said, is "swap not followed". (The replay asks besides that the payee
+holds no dye of the product's asset, so that no move carries the dye of both.) Kernel twin: kernel_exchange.py.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dyepack.ledger.schema import NOWHERE
+from dyepack.ledger.exchange import LONGEST, Leg, Party, issuers, parties
+from dyepack.ledger.schema import NOWHERE, MoveKind
 
 if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
+    from dyepack.ledger.schema import I64
     from dyepack.tracing.holding import Piece
 
-LONGEST = 256
-"""Transactions with more moves than this are not searched for swaps."""
+
+_FEE = int(MoveKind.FEE)
 
 
-def find_product(ledger: Ledger, paid: int) -> int | None:
-    """The move that brings the product of the payment `paid`, if there is exactly one."""
-    payer, payee = _address(ledger, ledger.move_from[paid]), _address(ledger, ledger.move_to[paid])
-    if payer < 0 or payee < 0 or payer == payee:
-        return None
-    txs = ledger.move_tx
-    tx = txs[paid]
-    first = paid
-    while first > 0 and txs[first - 1] == tx and paid - first <= LONGEST:
-        first -= 1
-    last = paid + 1
-    while last < len(txs) and txs[last] == tx and last - paid <= LONGEST:
-        last += 1
-    if last - first > LONGEST or last - first < 2:
-        return None
-    forth, back = 0, -1
-    for move in range(first, last):
-        giver, taker = _address(ledger, ledger.move_from[move]), _address(ledger, ledger.move_to[move])
-        forth += giver == payer and taker == payee
-        if giver == payee and taker == payer:
-            if back >= 0:
-                return None
-            back = move
-    if forth != 1 or back < paid or ledger.move_asset(back) == ledger.move_asset(paid):
-        return None
-    between = ledger.move_to[paid + 1 : back]
-    return None if (between == ledger.move_from[back]).any() else back
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What becomes of a payment in its transaction: the moves of its product, in order; none: that cannot be said.
+
+    before  the payee gave what it gave before this payment came
+    passes  there is no exchange: the payee passed the payment on
+    """
+
+    products: tuple[int, ...] = ()
+    before: bool = False
+    passes: bool = False
+
+
+class Exchanges:
+    """The exchanges of one ledger, each transaction worked out when first asked for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.issuer, self.zero = issuers_of(ledger)
+        self._of: dict[int, Exchange | None] = {}
+        self._parties: dict[int, dict[int, Party]] = {}
+
+    def of(self, paid: int) -> Exchange | None:
+        """The exchange that a move is the payment of, None if it is of none."""
+        if paid not in self._of:
+            self._of[paid] = self._find(paid)
+        return self._of[paid]
+
+    def goes_back(self, move: int) -> bool:
+        """Whether a move returns tokens to the contract that issued them: such a receiver stands for the contract."""
+        receiver = int(self.ledger.move_to[move])
+        return receiver == NOWHERE or self.ledger.holding_address(receiver) == self.zero
+
+    def _leg(self, move: int) -> Leg:
+        ledger = self.ledger
+        asset = ledger.move_asset(move)
+        giver, taker = int(ledger.move_from[move]), int(ledger.move_to[move])
+        source = int(self.issuer[asset]) if giver == NOWHERE else ledger.holding_address(giver)
+        target = int(self.issuer[asset]) if self.goes_back(move) else ledger.holding_address(taker)
+        return source, target, asset, ledger.amount(move)
+
+    def _find(self, paid: int) -> Exchange | None:
+        giver, payee, asset, _ = self._leg(paid)
+        if payee < 0 or giver == payee or self.ledger.move_kind[paid] >= _FEE:
+            return None
+        party = self._in_transaction(paid).get(payee)
+        if party is None:
+            return None
+        if asset not in party.gained():
+            return Exchange(passes=True)
+        lost = party.lost()
+        if not lost:
+            return None
+        given = [move for kind in lost for move in party.outs[kind]]
+        if max(given) < paid:
+            return Exchange(before=True)
+        return Exchange(_products(self.ledger, party, paid))
+
+    def _in_transaction(self, paid: int) -> dict[int, Party]:
+        """Every party of a transaction but the one that pays the fee, which began it; none if it is too long."""
+        ledger = self.ledger
+        tx = int(ledger.move_tx[paid])
+        if tx not in self._parties:
+            moves = ledger.tx_moves(tx)
+            if len(moves) > LONGEST:
+                moves = range(0)
+            kinds = dict(zip(moves, ledger.move_kind[moves.start : moves.stop].tolist(), strict=True))
+            found = parties({m: self._leg(m) for m, kind in kinds.items() if kind < _FEE})
+            for move, kind in kinds.items():
+                if kind == _FEE:
+                    found.pop(ledger.holding_address(int(ledger.move_from[move])), None)
+            self._parties[tx] = found
+        return self._parties[tx]
+
+
+def _products(ledger: Ledger, party: Party, paid: int) -> tuple[int, ...]:
+    """The moves that a payment was exchanged for: all that the payee gave, or of several payments the equal one."""
+    pair = party.exchange()
+    if pair is None:
+        return ()
+    payments, products = party.ins[pair[0]], party.outs[pair[1]]
+    if payments[-1] > products[0]:
+        return ()
+    if len(payments) == 1:
+        return tuple(products)
+    equal = len(payments) == len(products) and all(
+        ledger.amount(p) == ledger.amount(q) for p, q in zip(payments, products, strict=True)
+    )
+    return (products[payments.index(paid)],) if equal else ()
 
 
 def lay_over(pieces: list[Piece], units: int) -> list[Piece]:
@@ -63,6 +131,7 @@ def lay_over(pieces: list[Piece], units: int) -> list[Piece]:
     return laid
 
 
-def _address(ledger: Ledger, holding: object) -> int:
-    number = int(holding)  # type: ignore[call-overload]
-    return -1 if number == NOWHERE else ledger.holding_address(number)
+def issuers_of(ledger: Ledger) -> tuple[I64, int]:
+    """The address of each asset's contract and the zero address, -1 where the ledger does not hold it."""
+    names = ("address_id", "address_find_key", "address_find_row")
+    return issuers([a.key for a in ledger.assets], {name: getattr(ledger, name) for name in names})

@@ -1,8 +1,8 @@
 """The Numba replay: the same moves in the same order with the same arithmetic as replay.py, some ten times faster.
 
 Invariant: for every ledger, plan and rule it gives the Run of its plain twin, or says that it cannot (`None`: a
-balance passes 128 bits, or more than 256 swaps of one transaction wait), never anything else. Rules, lots and opening
-of holdings are as in holding.py.
+balance passes 128 bits, a swap has several products, or more than 256 swaps wait), never anything else. Rules, lots
+and opening of holdings are as in holding.py.
 
 Where the plain replay keeps a heap, this one keeps a bitmap of waiting moves (moves are numbered in chain order,
 so the next set bit is the next move). Importing this module costs about a second.
@@ -20,6 +20,7 @@ from dyepack.ledger.uint128 import ONE, ZERO, add
 from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.books import Books
 from dyepack.tracing.kernel_bits import new_bits, next_bit, set_bit
+from dyepack.tracing.kernel_exchange import exchange_of
 from dyepack.tracing.kernel_lots import (
     deposit,
     deposit_clean,
@@ -32,7 +33,7 @@ from dyepack.tracing.kernel_lots import (
     room_for_lots,
     withdraw,
 )  # fmt: skip
-from dyepack.tracing.kernel_view import balance, codes_of, decide, gap_of, place_of, view_of
+from dyepack.tracing.kernel_view import BEYOND, balance, codes_of, decide, gap_of, place_of, view_of
 from dyepack.tracing.plan import DYED, FOLLOW, GAP, HELD, ORIGIN, SWAP, Plan, Rows, Run
 from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
@@ -225,6 +226,7 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
     pend_move, pend_from, pend_to = np.full(_PENDING, -1), np.zeros(_PENDING, np.int64), np.zeros(_PENDING, np.int64)
     pend_hop = np.zeros(_PENDING, np.int32)
     pend_used, pend = 0, new_buffer(256)
+    swapped_in = np.int64(-1)
     for k in range(len(v.leg_move)):
         _wait_for(v, bits, high, v.leg_move[k])
     leg_at, event_at, last = 0, 0, -1
@@ -311,7 +313,10 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
         if any_dye:
             if n_dyed + n > len(dyed):
                 dyed = _grown(dyed, n_dyed, n)
-            stop, product = decide(v, rule, move, receiver, b, n, hop, slot, hubs, stamp)
+            swap, product = exchange_of(v, move, swapped_in, slot)
+            if swap == BEYOND:
+                return False, 0, dyed, origin, held, gaps, swaps
+            stop = decide(v, rule, move, receiver, b, n, hop, hubs, stamp, swap)
             n_dyed = _note(dyed, n_dyed, move, b, n, hop, stop)
             if stop == _CARRIED:
                 if taker < 0:
@@ -325,6 +330,7 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
                 places.hop[taker] = min(places.hop[taker], hop)
             else:
                 if stop == _CONVERTED:
+                    swapped_in = np.int64(v.move_tx[move])
                     if pend_used == _PENDING:
                         return False, 0, dyed, origin, held, gaps, swaps
                     start = pend_to[pend_used - 1] if pend_used > 0 else 0

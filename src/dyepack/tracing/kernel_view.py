@@ -12,7 +12,7 @@ import numpy as np
 from dyepack.ledger.jit import leaf
 from dyepack.ledger.schema import MARK_EVERY, NOWHERE
 from dyepack.ledger.uint128 import ZERO, add, less, sub
-from dyepack.tracing.exchange import LONGEST
+from dyepack.tracing.exchange import issuers_of
 from dyepack.tracing.kernel_lots import DIRTY_FIRST
 from dyepack.tracing.plan import FOLLOW, LOW, Plan
 from dyepack.tracing.terminals import Stop
@@ -27,6 +27,11 @@ _FOLLOW = np.uint8(FOLLOW)
 _MIXED, _FEE, _ISSUED = np.uint8(Stop.MIXED), np.uint8(Stop.FEE), np.uint8(Stop.ISSUED)
 _CONVERTED, _SWAP, _HOPS = np.uint8(Stop.CONVERTED), np.uint8(Stop.SWAP), np.uint8(Stop.HOP_LIMIT)
 _CUT_OFF, _HUB, _CARRIED = np.uint8(Stop.CUT_OFF), np.uint8(Stop.HUB), np.uint8(Stop.CARRIED)
+
+
+NO_SWAP, PASSES, UNMATCHED, FOLLOWED, BEYOND = range(5)
+"""What becomes of a payment in its transaction: nothing, passed on, swapped in a way that cannot be matched, swapped;
+or the plain replay must say."""
 
 
 class View(NamedTuple):
@@ -68,6 +73,8 @@ class View(NamedTuple):
     own_balance: Any
     own_gap_move: Any
     own_gap: Any
+    issuer: Any
+    zero: Any
 
 
 def _words(amounts: list[int]) -> np.ndarray[Any, Any]:
@@ -100,7 +107,7 @@ def view_of(ledger: Ledger, plan: Plan, books: Books) -> View:
         np.ascontiguousarray(event[:, 1]), np.ascontiguousarray(at[:, 0]), np.ascontiguousarray(at[:, 1]),
         np.array(own, np.int64), np.cumsum([0] + [len(w.before) for w in worked], dtype=np.int64),
         _words([b for w in worked for b in w.before]), np.array([m for m, _ in own_gaps], np.int64),
-        _words([g for _, g in own_gaps]),
+        _words([g for _, g in own_gaps]), *issuers_of(ledger),
     )  # fmt: skip
 
 
@@ -163,7 +170,8 @@ def balance(v, holding, place):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def _find(moves, move):  # type: ignore[no-untyped-def]
+def find(moves, move):  # type: ignore[no-untyped-def]
+    """The place of a move in a sorted column, or -1."""
     lo, hi = 0, len(moves)
     while lo < hi:
         mid = (lo + hi) >> 1
@@ -178,21 +186,23 @@ def _find(moves, move):  # type: ignore[no-untyped-def]
 def gap_of(v, sender, move):  # type: ignore[no-untyped-def]
     """(low, high, known): base units that the (forward) sender of a move lacked for it."""
     if _own(v, sender) >= 0:
-        at = _find(v.own_gap_move, move)
+        at = find(v.own_gap_move, move)
         return (v.own_gap[at, 0], v.own_gap[at, 1], True) if at >= 0 else (ZERO, ZERO, True)
     if v.wide[sender]:
         return ZERO, ZERO, False
-    at = _find(v.gap_move, move)
+    at = find(v.gap_move, move)
     return (v.gap_amount[at, 0], v.gap_amount[at, 1], True) if at >= 0 else (ZERO, ZERO, True)
 
 
 @leaf
-def _address(v, holding):  # type: ignore[no-untyped-def]
+def address_of(v, holding):  # type: ignore[no-untyped-def]
+    """The address of a holding, -1 for nowhere."""
     return np.int64(-1) if holding == _NOWHERE else np.int64(v.holding_key[holding] & _LOW32)
 
 
 @leaf
-def _asset(v, move):  # type: ignore[no-untyped-def]
+def asset_of(v, move):  # type: ignore[no-untyped-def]
+    """The asset that a move carries."""
     end = v.move_from[move]
     if end == _NOWHERE:
         end = v.move_to[move]
@@ -200,45 +210,10 @@ def _asset(v, move):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def find_product(v, paid):  # type: ignore[no-untyped-def]
-    """The move that brings the product of a payment, or -1 (exchange.py)."""
-    payer, payee = _address(v, v.move_from[paid]), _address(v, v.move_to[paid])
-    if payer < 0 or payee < 0 or payer == payee:
-        return np.int64(-1)
-    tx = v.move_tx[paid]
-    first = paid
-    while first > 0 and v.move_tx[first - 1] == tx and paid - first <= LONGEST:
-        first -= 1
-    last = paid + 1
-    while last < v.moves and v.move_tx[last] == tx and last - paid <= LONGEST:
-        last += 1
-    if last - first > LONGEST or last - first < 2:
-        return np.int64(-1)
-    forth = 0
-    back = -1
-    for m in range(first, last):
-        giver, taker = _address(v, v.move_from[m]), _address(v, v.move_to[m])
-        if giver == payer and taker == payee:
-            forth += 1
-        if giver == payee and taker == payer:
-            if back >= 0:
-                return np.int64(-1)
-            back = m
-    if forth != 1 or back < paid or _asset(v, back) == _asset(v, paid):
-        return np.int64(-1)
-    for m in range(paid + 1, back):
-        if v.move_to[m] == v.move_from[back]:
-            return np.int64(-1)
-    return back
-
-
-@leaf
-def _product_of(v, paid, slot):  # type: ignore[no-untyped-def]
-    """The product of a payment, if the payee holds no dye that could be in it (replay.py), or -1."""
-    product = find_product(v, paid)
-    if product < 0 or _find(v.leg_move, product) >= 0 or slot[v.move_from[product]] > 0:
-        return np.int64(-1)
-    return product
+def goes_back(v, move):  # type: ignore[no-untyped-def]
+    """Whether a move returns tokens to the contract that issued them (exchange.py)."""
+    receiver = v.move_to[move]
+    return receiver == _NOWHERE or address_of(v, receiver) == v.zero
 
 
 @leaf
@@ -261,26 +236,25 @@ def _is_hub(v, holding, hubs, stamp):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def decide(v, rule, move, receiver, b, n, hop, slot, hubs, stamp):  # type: ignore[no-untyped-def]
-    """(stop, product): whether and why the pieces in the buffer stop at the receiver (replay.py, _stop)."""
-    none = np.int64(-1)
+def decide(v, rule, move, receiver, b, n, hop, hubs, stamp, swap):  # type: ignore[no-untyped-def]
+    """Whether and why the pieces in the buffer stop at the receiver (replay.py, _stop); `swap`: kernel_exchange.py."""
     if rule == DIRTY_FIRST:
         for k in range(n):
             if b.leg[k] == 0:
-                return _MIXED, none
+                return _MIXED
+    if swap == FOLLOWED and goes_back(v, move):
+        return _CONVERTED
     if receiver == _NOWHERE:
-        return (_ISSUED if v.backward else _FEE), none
-    said = v.stops[_address(v, receiver)]
+        return _ISSUED if v.backward else _FEE
+    said = v.stops[address_of(v, receiver)]
     if said != 0 and said != _FOLLOW and said != _SWAP:
-        return said, none
-    if not v.backward:
-        product = _product_of(v, move, slot)
-        if product >= 0:
-            return _CONVERTED, product
-    if said == _SWAP:
-        return _SWAP, none
+        return said
+    if swap == FOLLOWED:
+        return _CONVERTED
+    if swap != PASSES and (said == _SWAP or (swap == UNMATCHED and said != _FOLLOW)):
+        return _SWAP
     if v.hop_limit > 0 and hop >= v.hop_limit:
-        return _HOPS, none
+        return _HOPS
     if v.has_cut_off:
         lo = hi = ZERO
         for k in range(n):
@@ -288,7 +262,7 @@ def decide(v, rule, move, receiver, b, n, hop, slot, hubs, stamp):  # type: igno
                 lo, hi, _ = add(lo, hi, b.lo[k], b.hi[k])
         asset = v.holding_key[receiver] >> np.uint64(32)
         if less(lo, hi, v.cut_off[asset, 0], v.cut_off[asset, 1]):
-            return _CUT_OFF, none
-    if v.hub_limit > 0 and said != _FOLLOW and _is_hub(v, receiver, hubs, stamp):
-        return _HUB, none
-    return _CARRIED, none
+            return _CUT_OFF
+    if v.hub_limit > 0 and said != _FOLLOW and swap != PASSES and _is_hub(v, receiver, hubs, stamp):
+        return _HUB
+    return _CARRIED

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dyepack.errors import CaseError, quoted
+from dyepack.ledger.exchange import ZERO_OF_TRON
 from dyepack.tracing.terminals import WORDS, WORDS_BACKWARD
 
 if TYPE_CHECKING:
@@ -75,25 +76,62 @@ def ways(moves: list[DyedMove], rule: str) -> Ways:
     """Replay the dyed units of each leg through the places of a case (on a ledger of outputs, through the outputs,
     which lifo-b empties from the front: it is the transaction's outputs that are filled in reverse)."""
     out = Ways()
-    paid: dict[tuple[int, str], deque[Part]] = {}
+    tills: dict[_Key, _Till] = {}
     for at, move in enumerate(moves):
         parts = [Part(-1, 0, move.fresh)] if move.fresh else []
         need = move.units - move.fresh
         pot = out.left.get((move.leg, move.spent or move.source, move.asset))
-        waiting = paid.get((move.leg, move.txid))
         if need and pot:
             parts += _take(pot, need, "fifo" if move.spent and rule == "lifo-b" else rule)
-        elif need and waiting:
-            payment = waiting.popleft()
-            parts.append(Part(payment.feeder, 0, need, of=payment.units))
+        elif need and (till := tills.get((move.leg, move.txid, move.source or move.asset))):
+            parts.append(till.part(need))
         out.parts.append(parts)
         if move.stop == "carried":
             out.left.setdefault((move.leg, move.made or move.target, move.asset), deque()).append(
                 Part(at, 0, move.units)
             )
         elif move.stop == "converted":
-            paid.setdefault((move.leg, move.txid), deque()).append(Part(at, 0, move.units))
+            payee = move.asset if move.target in _NOBODY else move.target
+            tills.setdefault((move.leg, move.txid, payee), _Till(_given(moves, at, payee))).paid.append(
+                Part(at, 0, move.units)
+            )
     return out
+
+
+_Key = tuple[int, str, str]
+"""Leg, transaction, and who exchanged: an address, or the contract that issues the asset."""
+
+_NOBODY = ("", "0x" + "0" * 40, ZERO_OF_TRON)
+
+
+@dataclass(slots=True)
+class _Till:
+    """What was paid into an exchange in one transaction; `given`: dyed units of one leg that it gives for it."""
+
+    given: int
+    paid: deque[Part] = field(default_factory=deque)
+    seen: int = 0
+
+    def part(self, units: int) -> Part:
+        """What the next product is made of: the next of several payments, or its share of the only one."""
+        if len(self.paid) > 1 or units >= self.given:
+            payment = self.paid.popleft() if len(self.paid) > 1 else self.paid[0]
+            return Part(payment.feeder, 0, units, of=payment.units)
+        payment = self.paid[0]
+        low, high = (payment.units * n // self.given for n in (self.seen, min(self.seen + units, self.given)))
+        self.seen += units
+        return Part(payment.feeder, low, units, of=max(high - low, 1))
+
+
+def _given(moves: list[DyedMove], paid: int, payee: str) -> int:
+    """Dyed units of a payment's leg that its payee gives after it in the same transaction."""
+    total = 0
+    for move in moves[paid + 1 :]:
+        if move.txid != moves[paid].txid:
+            break
+        if move.leg == moves[paid].leg and (move.source or move.asset) == payee and not move.fresh:
+            total += move.units
+    return total
 
 
 def _take(pot: deque[Part], need: int, rule: str) -> list[Part]:
@@ -126,7 +164,8 @@ def _origins(found: Ways, at: int, start: int, units: int) -> Iterator[tuple[int
             first = part.units - (high - seen) if part.turned else low - seen
             if part.of:
                 paid = max(1, (high - low) * part.of // part.units)
-                yield high - low, Part(part.feeder, min(first * part.of // part.units, part.of - paid), paid)
+                at_paid = min(first * part.of // part.units, part.of - paid)
+                yield high - low, Part(part.feeder, part.start + at_paid, paid)
             else:
                 yield high - low, Part(part.feeder, part.start + first, high - low)
         seen += part.units

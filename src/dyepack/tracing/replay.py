@@ -18,7 +18,7 @@ import numpy as np
 from dyepack.ledger.schema import NOWHERE, MoveKind
 from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.books import Books
-from dyepack.tracing.exchange import lay_over
+from dyepack.tracing.exchange import Exchange, lay_over
 from dyepack.tracing.plan import DYED, FOLLOW, GAP, HELD, LOW, ORIGIN, SWAP, Declared, Plan, Rows, Run
 from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
@@ -72,6 +72,7 @@ class _Replay:
         self.open: dict[int, _Open] = {}
         self.due: list[int] = []
         self.product: dict[int, tuple[list[Piece], int]] = {}
+        self.swapped_in = -1
 
     def run(self, most: int | None) -> Run | None:
         """Take moves and declared deposits in replay order until nothing dyed can move, or `most` were looked at.
@@ -132,7 +133,7 @@ class _Replay:
         if move in self.product:
             pieces, hop = self.product.pop(move)
         if pieces[0][0] or (len(pieces) > 1 and any(p[0] for p in pieces)):
-            self._arrive(move, receiver, pieces, hop)
+            self._arrive(move, receiver, pieces, hop, self._exchange(move))
         elif receiver in self.open:
             self.open[receiver].lots.deposit(pieces)
         if self.plan.backward and receiver in self.open:
@@ -156,34 +157,38 @@ class _Replay:
             self.origin.append((move, leg, fresh & LOW, fresh >> 64))
         return _joined([(old or leg, u) for old, u in pieces])
 
-    def _arrive(self, move: int, receiver: int, pieces: list[Piece], hop: int) -> None:
-        stop = self._stop(move, receiver, pieces, hop)
+    def _arrive(self, move: int, receiver: int, pieces: list[Piece], hop: int, exchange: Exchange | None) -> None:
+        stop = self._stop(move, receiver, pieces, hop, exchange)
         self._note(move, pieces, hop, stop)
         if stop is Stop.CARRIED:
             place = self.open.get(receiver) or self._open(receiver, move, hop)
             place.lots.deposit(pieces)
             place.hop = min(place.hop, hop)
         else:
-            if stop is Stop.CONVERTED:
-                self._convert(move, pieces, hop)
+            if stop is Stop.CONVERTED and exchange is not None:
+                self._convert(move, pieces, hop, exchange)
             if receiver in self.open:
                 self.open[receiver].lots.deposit([(0, sum(u for _, u in pieces))])
 
     def _stop(  # noqa: PLR0911 - one reason a line, in order
-        self, move: int, receiver: int, pieces: list[Piece], hop: int
+        self, move: int, receiver: int, pieces: list[Piece], hop: int, exchange: Exchange | None
     ) -> Stop:
         """Whether and why these pieces stop at the receiver: the first reason in this order."""
         plan = self.plan
         if self.only_pure and any(leg == 0 for leg, _ in pieces):
             return Stop.MIXED
+        passes = exchange is not None and exchange.passes
+        followed = exchange is not None and len(exchange.products) > 0
+        if followed and self.books.exchanges.goes_back(move):
+            return Stop.CONVERTED
         if receiver == NOWHERE:
             return Stop.ISSUED if plan.backward else Stop.FEE
         said = plan.stops.get(self.keys[receiver] & 0xFFFFFFFF, 0)
         if said not in (0, FOLLOW, Stop.SWAP):
             return Stop(said)
-        if not plan.backward and self._product_of(move) is not None:
+        if followed:
             return Stop.CONVERTED
-        if said == Stop.SWAP:
+        if not passes and (said == Stop.SWAP or (exchange is not None and said != FOLLOW)):
             return Stop.SWAP
         if plan.hop_limit and hop >= plan.hop_limit:
             return Stop.HOP_LIMIT
@@ -191,7 +196,8 @@ class _Replay:
             dyed = sum(u for leg, u in pieces if leg)
             if dyed < plan.cut_off.get(self.ledger.holding_asset(receiver), 0):
                 return Stop.CUT_OFF
-        if plan.hub_limit and said != FOLLOW and self.books.counterparties(receiver, plan.hub_limit) > plan.hub_limit:
+        guarded = plan.hub_limit and said != FOLLOW and not passes
+        if guarded and self.books.counterparties(receiver, plan.hub_limit) > plan.hub_limit:
             return Stop.HUB
         return Stop.CARRIED
 
@@ -256,24 +262,47 @@ class _Replay:
             self._note(-1 - number, place.lots.withdraw(d.units), place.hop + 1, Stop.DECLARED)
             self._go_on(d.holding, d.before_move)
 
-    def _product_of(self, paid: int) -> int | None:
-        """The move that brings the product of a payment, if the payee holds no dye that could be in it."""
-        product = self.books.product(paid)
-        if product is None or product in self.plan.leg_moves or self.source[product] in self.open:
-            return None
-        return product
+    def _exchange(self, move: int) -> Exchange | None:
+        """The exchange that a move pays into; without a product if the payee holds dye that could be in it.
 
-    def _convert(self, paid: int, pieces: list[Piece], hop: int) -> None:
+        Where dye was swapped earlier in the transaction, what reaches one who gave before is what he gave it for.
+        """
+        found = None if self.plan.backward else self.books.exchanges.of(move)
+        if found is None or (found.before and self.swapped_in == self.ledger.move_tx[move]):
+            return None
+        dyed = any(p in self.plan.leg_moves or self.source[p] in self.open for p in found.products)
+        return Exchange() if dyed else found
+
+    def _convert(self, paid: int, pieces: list[Piece], hop: int, exchange: Exchange) -> None:
         """Lay the dye of a payment over its product (the exchange product)."""
-        product = self._product_of(paid)
-        if product is None:
-            return
-        laid = lay_over(pieces, self.ledger.amount(product))
-        for (leg, units), (_, share) in zip(pieces, laid, strict=True):
-            if leg:
-                self.swaps.append((paid, product, leg, units & LOW, units >> 64, share & LOW, share >> 64))
-        self.product[product] = (_joined([p for p in laid if p[1]]), hop + 1)
-        self._wait_for(product)
+        self.swapped_in = int(self.ledger.move_tx[paid])
+        amounts = [self.ledger.amount(p) for p in exchange.products]
+        laid = lay_over(pieces, sum(amounts))
+        if len(amounts) == 1:
+            for (leg, units), (_, share) in zip(pieces, laid, strict=True):
+                self._swapped(paid, exchange.products[0], leg, units, share)
+            parts = [laid]
+        else:
+            till = self.kind()
+            till.deposit([p for p in laid if p[1]])
+            parts = [till.withdraw(amount) for amount in amounts]
+            self._swapped_in_parts(paid, exchange, pieces, parts)
+        for product, part in zip(exchange.products, parts, strict=True):
+            self.product[product] = (_joined([p for p in part if p[1]]), hop + 1)
+            self._wait_for(product)
+
+    def _swapped(self, paid: int, product: int, leg: int, units: int, share: int) -> None:
+        if leg:
+            self.swaps.append((paid, product, leg, units & LOW, units >> 64, share & LOW, share >> 64))
+
+    def _swapped_in_parts(self, paid: int, exchange: Exchange, pieces: list[Piece], parts: list[list[Piece]]) -> None:
+        """A row for each leg and product: of the leg's units, what falls on the product in proportion."""
+        for leg in sorted({leg for leg, _ in pieces if leg}):
+            units = sum(u for who, u in pieces if who == leg)
+            shares = [sum(u for who, u in part if who == leg) for part in parts]
+            fall = [u for _, u in lay_over(list(enumerate(shares)), units)] if any(shares) else [units, *shares[1:]]
+            for product, given, share in zip(exchange.products, fall, shares, strict=True):
+                self._swapped(paid, product, leg, given, share)
 
 
 def _rows_of(units: int) -> list[int]:
