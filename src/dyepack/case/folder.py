@@ -6,9 +6,12 @@
     moves.csv        every dyed move under the headline rule, raw
     statement.json   the statement, all rules side by side
     SHA256           the hash of each of these files
+    checks.jsonl     what later looks at the chain said of the blocks that the case cites, one a line (not hashed)
+    evidence/        of a live trace: every answer of the source (sources/live/evidence.py checks itself)
+    ledger/          of a live trace: the ledger made of them, whose hash is in case.json
 
 Invariant: the same ledger, thefts, tags, parameters and version give the same bytes; a folder appears whole or
-not at all; reading one checks its hashes.
+not at all (of a live trace: the files come after evidence and ledger, and SHA256 last); reading one checks its hashes.
 """
 
 from __future__ import annotations
@@ -27,7 +30,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dyepack import __version__
+from dyepack.case.cited import CitedCheck
 from dyepack.errors import BalanceError, CaseError
+from dyepack.ledger.open import open_ledger
+from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.tags.load import load
 from dyepack.tags.write import csv_text
 from dyepack.tracing.moves import FIELDS, DyedMove
@@ -42,6 +48,11 @@ if TYPE_CHECKING:
     from dyepack.tags.model import TagSet
 
 FORMAT = 1
+
+EVIDENCE, LEDGER = "evidence", "ledger"
+"""Folders that a live trace keeps in its case."""
+
+CHECKS = "checks.jsonl"
 
 
 def files_of(trace: Trace) -> dict[str, bytes]:
@@ -60,6 +71,8 @@ def files_of(trace: Trace) -> dict[str, bytes]:
         "parameters": asdict(trace.parameters), "ledger": {"chain": trace.chain, "sha256": trace.ledger},
         "tags": {"file": "tags.csv", "sha256": hashlib.sha256(files["tags.csv"]).hexdigest()},
     })  # fmt: skip
+    if trace.live is not None:
+        files["case.json"] = _json(json.loads(files["case.json"]) | {"live": trace.live})
     lines = [f"{hashlib.sha256(files[n]).hexdigest()}  {n}\n" for n in sorted(files)]
     return files | {"SHA256": "".join(lines).encode()}
 
@@ -73,9 +86,12 @@ def moves_csv(moves: list[DyedMove]) -> bytes:
     return out.getvalue().encode()
 
 
-def check_place(path: Path, *, replace: bool) -> None:
-    """CaseError if `path` is taken and is no case to be replaced."""
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+def check_place(path: Path, *, replace: bool, live: bool = False) -> None:
+    """CaseError if `path` is taken and is no case to be replaced; `live`: what a live trace left there may stay."""
+    held = {p.name for p in path.iterdir()} if path.is_dir() else {""} if path.exists() else set()
+    if live:
+        held = {n for n in held if n not in {LEDGER, EVIDENCE} and not n.startswith(f"{EVIDENCE}.")}
+    if held:
         if not replace:
             raise CaseError(f"{path} already exists", remedy="choose another --out, or say --replace")
         if not (path / "case.json").is_file():
@@ -84,6 +100,9 @@ def check_place(path: Path, *, replace: bool) -> None:
 
 def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:
     """Write a case folder, all or nothing; CaseError if `path` is taken and is no case to be replaced."""
+    if trace.live is not None:
+        _write_live(trace, path, replace=replace)
+        return
     check_place(path, replace=replace)
     partial = path.parent / f".{path.name}.partial-{os.getpid()}"
     try:
@@ -100,6 +119,24 @@ def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:
         raise CaseError(f"{path} cannot be written ({fault.strerror})", remedy="choose another --out") from fault
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_live(trace: Trace, path: Path, *, replace: bool) -> None:
+    """Write the files of a case beside its evidence and ledger; until SHA256 is there it is no whole case."""
+    check_place(path, replace=replace, live=True)
+    files = files_of(trace)
+    try:
+        (path / "SHA256").unlink(missing_ok=True)
+        (path / CHECKS).unlink(missing_ok=True)
+        shutil.rmtree(path / "thefts", ignore_errors=True)
+        for name, raw in files.items():
+            file = path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_name(f".{file.name}.partial-{os.getpid()}")
+            partial.write_bytes(raw)
+            partial.replace(file)
+    except OSError as fault:
+        raise CaseError(f"{path} cannot be written ({fault.strerror})", remedy="choose another --out") from fault
 
 
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, csv.Error)
@@ -130,9 +167,14 @@ class Case:
 
     @property
     def statement(self) -> Statement:
-        """The statement of the case."""
+        """The statement of the case; if a block that it cites is gone since, its notes say so and it is incomplete."""
         with _sound(self.path, "statement.json"):
-            return Statement.from_json(json.loads(self._files["statement.json"]))
+            statement = Statement.from_json(json.loads(self._files["statement.json"]))
+        checked = self.last_check()
+        if checked is not None and not checked.holds:
+            statement.notes = [*checked.note().splitlines(), *statement.notes]
+            statement.complete = False
+        return statement
 
     @property
     def parameters(self) -> Parameters:
@@ -158,6 +200,39 @@ class Case:
             rows = csv.DictReader(io.StringIO(self._files["moves.csv"].decode(), newline=""))
             whole = ("move", "block", "index", "leg", "value", "units", "fresh", "hop")
             return [DyedMove(**{k: int(v) if k in whole else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the case was followed on a live source."""
+        return "live" in self.about
+
+    @property
+    def ledger(self) -> Path:
+        """Where the ledger of a live trace is; CaseError if the case was traced on a ledger of its own."""
+        if not self.is_live:
+            raise CaseError(f"{self.path} does not hold its ledger", remedy="name it: --ledger FOLDER")
+        return self.path / LEDGER
+
+    def cited(self) -> dict[int, str]:
+        """The blocks that the ledger of a live trace cites: number and hash."""
+        ledger = open_ledger(self.ledger)
+        numbers = ledger.block_height if isinstance(ledger, UtxoLedger) else ledger.block_number
+        start = "" if isinstance(ledger, UtxoLedger) else "0x"
+        return {n: start + row.tobytes().hex() for n, row in zip(numbers.tolist(), ledger.block_id, strict=True)}
+
+    def add_check(self, check: CitedCheck) -> None:
+        """Note what a look at the chain said."""
+        with (self.path / CHECKS).open("a", encoding="utf-8") as out:
+            out.write(json.dumps(asdict(check), sort_keys=True) + "\n")
+
+    def last_check(self) -> CitedCheck | None:
+        """What the last look at the chain said, None if there was none."""
+        try:
+            lines = (self.path / CHECKS).read_text("utf-8").splitlines()
+        except OSError:
+            return None
+        with _sound(self.path, CHECKS):
+            return CitedCheck.from_json(json.loads(lines[-1])) if lines else None
 
     def files(self) -> dict[str, bytes]:
         """The files of the case, SHA256 list included."""

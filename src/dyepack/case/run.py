@@ -6,11 +6,12 @@ Invariant: a Trace is a pure function of its inputs; the headline rule is fixed 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dyepack.case.needs import known_tags
+from dyepack.ledger.content import time_text
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.progress import OnStep, no_step
-from dyepack.tags.model import TagSet
 from dyepack.tags.naming import place_names, stops
 from dyepack.tracing.account import build
 from dyepack.tracing.engine import run_rules
@@ -24,13 +25,14 @@ from dyepack.tracing.utxo import resolve as utxo_resolve
 
 if TYPE_CHECKING:
     from dyepack.ledger.open import AnyLedger
+    from dyepack.tags.model import TagSet
     from dyepack.tracing.statement import Flow, Statement
     from dyepack.tracing.theft import Theft
 
 
 @dataclass(slots=True)
 class Trace:
-    """What a trace used and found; `tags` are those about addresses of the ledger."""
+    """What a trace used and found; `tags` are those about addresses of the ledger; `live`: what live.py fetched."""
 
     thefts: list[Theft]
     parameters: Parameters
@@ -39,6 +41,7 @@ class Trace:
     tags: TagSet
     statement: Statement
     moves: list[DyedMove]
+    live: dict[str, Any] | None = None
 
     def flows(self) -> list[Flow]:
         """The flow of the headline rule, for figures."""
@@ -51,14 +54,14 @@ def trace(
     tags: TagSet,
     parameters: Parameters,
     *,
+    live: dict[str, Any] | None = None,
     progress: OnStep = no_step,
 ) -> Trace:
     """Follow the thefts under every rule and account for every unit.
 
     Parameters that leave `fees` empty get what is usual on the ledger and in the direction.
     """
-    used = TagSet()
-    used.add(t for t in tags.tags if ledger.find_address(t.address) is not None)
+    used = known_tags(ledger, tags)
     parameters = replace(parameters, fees=parameters.fees or usual_fees(ledger, backward=parameters.backward))
     title = ("+".join(t.id for t in thefts), "; ".join(t.title or t.id for t in thefts))
     names = place_names(used)
@@ -74,4 +77,16 @@ def trace(
         progress("statement")
         statement = build(ledger, resolved, runs, balances, parameters, names, title)
         moves = dyed_moves(ledger, resolved.plan, runs[parameters.rule])
-    return Trace(thefts, parameters, ledger.sha256, ledger.chain, used, statement, moves)
+    if live is not None:
+        statement.notes.insert(0, _followed(live))
+    return Trace(thefts, parameters, ledger.sha256, ledger.chain, used, statement, moves, live)
+
+
+def _followed(live: dict[str, Any]) -> str:
+    """Where a live trace asked, and up to when."""
+    head = live["head"]
+    checked = f", checked with {live['second']}" if live["second"] else ""
+    return (
+        f"followed on {live['source']}{checked} up to block {head['number']:,} ({head['hash']}, "
+        f"{time_text(head['time'])}); what the source answered is kept in the case"
+    )

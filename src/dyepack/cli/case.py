@@ -1,4 +1,4 @@
-"""dyepack statement, path, rerun and rules: looking at a case and checking it."""
+"""dyepack statement, path, rerun, recheck and rules: looking at a case and checking it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def case_commands(app: typer.Typer) -> None:
     app.command()(statement)
     app.command()(path)
     app.command()(rerun)
+    app.command()(recheck)
     app.command()(rules)
 
 
@@ -43,7 +44,7 @@ def statement(
         from dyepack.report.page import render
         from dyepack.tracing.flows import flows
 
-        again = shlex.join(["dyepack", "rerun", str(case), "--ledger", "LEDGER"])
+        again = shlex.join(["dyepack", "rerun", str(case), *(() if opened.is_live else ("--ledger", "LEDGER"))])
         show.out(render(opened.statement, flows(opened.moves(), opened.statement), rerun=again), html)
         show.note(f"page written to {html}")
     return show.statement(opened.statement, json=json, csv=csv, every=every, file=out)
@@ -88,7 +89,10 @@ def path(
 
 def rerun(
     case: CaseFolder,
-    ledger: Annotated[Path, typer.Option("--ledger", "-l", help="The ledger that the case was traced on.")],
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", "-l", help="The ledger that the case was traced on (a live case holds its own)."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Trace a case again from its own files and compare every byte."""
@@ -99,13 +103,16 @@ def rerun(
     from dyepack.ledger.open import open_ledger
 
     opened = Case(case)
+    ledger = ledger or opened.ledger
     on = open_ledger(ledger)
     if on.sha256 != opened.about["ledger"]["sha256"]:
         raise CaseError(f"{ledger} is not the ledger of this case", remedy="give the ledger with the hash in case.json")
     if wrong := on.verify():
         raise CaseError(f"{ledger} was changed since the import: {', '.join(wrong)}", remedy="import it again")
     with show.steps("tracing", 9) as step:
-        again = files_of(trace(on, opened.thefts(), opened.tags(), opened.parameters, progress=step))
+        found = trace(on, opened.thefts(), opened.tags(), opened.parameters, live=opened.about.get("live"),
+                      progress=step)  # fmt: skip
+        again = files_of(found)
     differing = sorted(n for n in again.keys() | opened.files().keys() if again.get(n) != opened.files().get(n))
     if differing:
         made = opened.about.get("dyepack")
@@ -115,6 +122,31 @@ def rerun(
         show.out(show.json_text({"case": str(case), "same": True, "files": sorted(again)}), None)
     else:
         show.out(f"{len(again)} files re-run to the same bytes\n", None)
+
+
+def recheck(
+    case: CaseFolder,
+    source: Annotated[
+        str, typer.Option("--from", help="A live source of the case's chain, as evm+https://host/{KEY}.")
+    ],
+    allow_host: Annotated[list[str] | None, typer.Option(help="A host that may be private, as 127.0.0.1.")] = None,
+    json: AsJson = False,
+) -> int:
+    """Look whether the blocks that a live case cites still stand in the chain, and note the answer in the case.
+
+    Leaves with 4 if one is gone, or could not be looked at.
+    """
+    from dataclasses import asdict
+
+    from dyepack.case.folder import Case
+    from dyepack.case.live import recheck as look
+    from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK
+
+    opened = Case(case)
+    found = look(source, allow_host or [], opened.cited())
+    opened.add_check(found)
+    show.out(show.json_text(asdict(found)) if json else found.note() + "\n", None)
+    return EXIT_OK if found.holds else EXIT_INCOMPLETE
 
 
 def rules(json: AsJson = False) -> None:

@@ -40,7 +40,9 @@ def exposure(
     show.one_form(json=json, csv=csv)
     on = UtxoLedger.open(ledger)
     places = [find_address(on, text) for text in address]
-    groups = _groups(on, thefts_of(theft or [], tx or [], "", ledger, both=False), apart=apart)
+    groups = _groups(
+        on, thefts_of(theft or [], tx or [], "", lambda: (on.chain, on.assets[0].key), both=False), apart=apart
+    )
     rows: list[tuple[str, AddressExposure]] = []
     about: dict[str, Any] = {"asset": on.assets[0].symbol, "decimals": on.assets[0].decimals}
     for name, found in each(on, groups):

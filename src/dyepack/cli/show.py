@@ -46,6 +46,23 @@ def steps(words: str, total: int) -> Iterator[OnStep]:
 
 
 @contextmanager
+def rounds(words: str) -> Iterator[OnStep]:
+    """What is in hand, on standard error, where nobody knows how much there will be; only on a terminal."""
+    if _state["quiet"] or not sys.stderr.isatty():
+        yield no_step
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from dyepack.sinks import visible
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(words, total=None)
+        yield lambda step: progress.update(task, description=f"{words}: {visible(step)}")
+
+
+@contextmanager
 def flow(words: str) -> Iterator[OnBytes]:
     """A progress bar on standard error with bytes, rate and time left; only on a terminal.
 

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.live import live_of, reached
+from dyepack.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dyepack.tags.model import TagSet
     from dyepack.tracing.resolve import Parameters
     from dyepack.tracing.theft import Theft
@@ -20,7 +24,9 @@ _MOST = 1 << 30
 
 
 def trace(
-    ledger: Annotated[Path, typer.Option("--ledger", "-l", help="Folder of the ledger.")],
+    ledger: Annotated[Path | None, typer.Option("--ledger", "-l", help="Folder of the ledger.")] = None,
+    source: Annotated[str, typer.Option("--from", help="Instead of a ledger: a live source, as evm+https://host/{KEY} "
+                                        "(docs/live.md).")] = "",
     theft: Annotated[list[Path] | None, typer.Option(help="Theft file (docs/theft-files.md); may be repeated.")] = None,
     tx: Annotated[Texts, typer.Option(help="Instead of a file: a transaction by which the money left.")] = None,
     asset: Annotated[str, typer.Option(help="With --tx: the asset (default: the ledger's first).")] = "",
@@ -47,6 +53,17 @@ def trace(
     json: Annotated[bool, typer.Option("--json", help="The statement as JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="The terminals as CSV.")] = False,
     every: Annotated[bool, typer.Option("--all", help="List every place.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="With --from: ask nothing but the case's evidence.")]
+        = False,
+    second: Annotated[str, typer.Option("--check-with", help="With --from: a second source that is to agree.")] = "",
+    allow_host: Annotated[Texts, typer.Option(help="With --from: a host that may be private, as 127.0.0.1 or "
+                                              "10.0.0.5:8545.")] = None,
+    depth: Annotated[int, typer.Option(help="With --from: blocks at the head that are not looked at yet.", min=0,
+                                       max=_MOST)] = 12,
+    most_places: Annotated[int, typer.Option(help="With --from: most holdings or outputs to ask about.", min=1,
+                                             max=_MOST)] = 2000,
+    most_transactions: Annotated[int, typer.Option(help="With --from: most transactions of one holding.", min=1,
+                                                   max=_MOST)] = 5000,
 ) -> int:  # fmt: skip
     """Follow stolen money and account for every unit.
 
@@ -56,6 +73,9 @@ def trace(
     Backward, the moves named (by --tx or the file) are followed to where their units came from; deposits that theft
     files declare are known inflows on the way.
 
+    With --from the money is followed on a node or a public API: what the trace needs is fetched, and every answer is
+    kept as evidence in the case (--out), from which --offline makes the same case again.
+
     Leaves with 4 if dyed units end in a gap of the data.
     """
     from dyepack.case.folder import check_place, write_case
@@ -64,34 +84,60 @@ def trace(
 
     show.one_form(json=json, csv=csv)
     show.check_file(html)
-    if out is not None:
-        check_place(out, replace=replace)
-    thefts = thefts_of(theft or [], tx or [], asset, ledger, both=backward)
+    parameters = _parameters(rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward)
+    parameters.follow_fees = follow_fees
     known = load_tags(tags or [], tag_list or [])
+    live = live_of(ledger, source, out, second, allow_host or [], offline=offline,
+                   limits=(most_places, most_transactions, depth))  # fmt: skip
+    fetched = None
+    if live is not None and out is not None:
+        check_place(out, replace=replace or offline, live=True)
+        thefts = thefts_of(theft or [], tx or [], asset, lambda: live.identity(out), both=backward)
+        fetched = live.fetch(thefts, known, parameters, out)
+        ledger = out / "ledger"
+    elif ledger is not None:
+        on = ledger
+        if out is not None:
+            check_place(out, replace=replace)
+        thefts = thefts_of(theft or [], tx or [], asset, lambda: identity_of(on), both=backward)
+    opened = open_ledger(ledger or Path())
+    if fetched is not None:
+        parameters = reached(opened, parameters)
     with show.steps("tracing", 9) as step:
-        parameters = _parameters(rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward)
-        parameters.follow_fees = follow_fees
-        found = run(open_ledger(ledger), thefts, known, parameters, progress=step)
+        found = run(opened, thefts, known, parameters, live=fetched.facts if fetched else None, progress=step)
     for text in known.notes:
         show.note(f"tags: {text}")
     if out is None:
         show.note("no case was written: say --out FOLDER to keep it")
     else:
-        write_case(found, out, replace=replace)
+        write_case(found, out, replace=replace or offline)
         show.note(f"case written to {out}")
     if html is not None:
         from dyepack.report.page import render
 
-        again = shlex.join(["dyepack", "rerun", str(out or "CASE"), "--ledger", str(ledger)])
-        show.out(render(found.statement, found.flows(), rerun=again), html)
+        words = ["dyepack", "rerun", str(out or "CASE"), *(() if fetched else ("--ledger", str(ledger)))]
+        show.out(render(found.statement, found.flows(), rerun=shlex.join(words)), html)
         show.note(f"page written to {html}")
-    return show.statement(found.statement, json=json, csv=csv, every=every)
+    code = show.statement(found.statement, json=json, csv=csv, every=every)
+    return EXIT_INTERRUPTED if fetched and fetched.interrupted else code
 
 
-def thefts_of(files: list[Path], txs: list[str], asset: str, ledger: Path, *, both: bool) -> list[Theft]:
-    """The thefts of files, or one made of transactions; `both`: transactions beside files are allowed."""
-    from dyepack.errors import UsageError
+def identity_of(ledger: Path) -> tuple[str, str]:
+    """The chain of a ledger and the key of its first asset."""
     from dyepack.ledger.open import open_ledger
+
+    opened = open_ledger(ledger)
+    return opened.chain, opened.assets[0].key
+
+
+def thefts_of(
+    files: list[Path], txs: list[str], asset: str, identity: Callable[[], tuple[str, str]], *, both: bool
+) -> list[Theft]:
+    """The thefts of files, or one made of transactions; `both`: transactions beside files are allowed.
+
+    `identity` says the chain and the asset that is meant where none is named.
+    """
+    from dyepack.errors import UsageError
     from dyepack.tracing.theft import parse_theft, read_theft
 
     if not files and not txs:
@@ -103,8 +149,8 @@ def thefts_of(files: list[Path], txs: list[str], asset: str, ledger: Path, *, bo
         return thefts
     import json
 
-    opened = open_ledger(ledger)
-    chain, asset = opened.chain, asset or opened.assets[0].key
+    chain, first = identity()
+    asset = asset or first
     lines = ['id = "command-line"', f"title = {json.dumps('Transaction ' + ', '.join(txs))}"]
     lines += [f"chain = {json.dumps(chain)}", "[[leg]]", f"name = {json.dumps(asset)}", f"asset = {json.dumps(asset)}"]
     for text in txs:

@@ -99,8 +99,11 @@ def current(path: Path) -> tuple[Path, Manifest, str]:
     return folder, manifest, sha256
 
 
-def open_content(path: Path, model: str, names: Sequence[str]) -> Content:
-    """Map the columns of the newest content; LedgerError says what is missing, damaged or of another model."""
+def open_content(path: Path, model: str, names: Sequence[str], optional: Sequence[str] = ()) -> Content:
+    """Map the columns of the newest content; LedgerError says what is missing, damaged or of another model.
+
+    `optional` are columns that some ledgers have.
+    """
     folder, manifest, sha256 = current(path)
     if manifest.model != model:
         raise LedgerError(f"{path} is a ledger of {manifest.model}, not of {model}",
@@ -110,6 +113,7 @@ def open_content(path: Path, model: str, names: Sequence[str]) -> Content:
         raise LedgerError(
             f"the manifest of ledger {path} is damaged (no column {lacking[0]})", remedy="import the ledger again"
         )
+    names = [*names, *(name for name in optional if name in said)]
     return Content(folder, manifest, sha256,
                    {n: _map(folder / f"{n}.npy", said[n].dtype, said[n].shape, path) for n in names})  # fmt: skip
 

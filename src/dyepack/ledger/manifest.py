@@ -28,7 +28,8 @@ STATES = [
     "partial: only seen as a counterparty, its own history was not imported",
     "partial: the import did not say whose history it covers",
 ]
-"""What is known of a holding's history; `holding_state` is an index into this list."""
+"""What is known of a holding's history; `holding_state` is an index into the manifest's `states`: these, and what
+more a live source had to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,12 @@ class Column:
 
 @dataclass(slots=True)
 class Manifest:
-    """The contents of manifest.json; every number is a count unless its name says otherwise; `network` is that of
-    addresses (mainnet, testnet, signet, regtest) where the model is OUTPUTS."""
+    """The contents of manifest.json; every number is a count unless its name says otherwise.
+
+    network      that of addresses (mainnet, testnet, signet, regtest) where the model is OUTPUTS
+    gap_reasons  output (transaction id:number) -> why its onward or earlier history is not here, where a live source
+                 said; not written where there is none
+    """
 
     chain: str
     assets: list[Asset]
@@ -57,13 +62,18 @@ class Manifest:
     completeness: dict[str, int]
     inputs: list[dict[str, Any]]
     notes: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=lambda: list(STATES))
     model: str = ACCOUNTS
     network: str = ""
+    gap_reasons: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     def to_bytes(self) -> bytes:
         """The file, byte for byte."""
-        return (json.dumps(asdict(self), indent=1, ensure_ascii=True, sort_keys=True) + "\n").encode()
+        data = asdict(self)
+        if not self.gap_reasons:
+            del data["gap_reasons"]
+        return (json.dumps(data, indent=1, ensure_ascii=True, sort_keys=True) + "\n").encode()
 
     def sha256(self) -> str:
         """The name of the ledger's content."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from dyepack.ledger.content import Reader, find_row, hex_bytes, misfit, open_content, time_text
 from dyepack.ledger.manifest import ACCOUNTS
-from dyepack.ledger.schema import COLUMNS, I64, MARK_EVERY, NOWHERE, U8, U32, U64
+from dyepack.ledger.schema import CITED, COLUMNS, I64, MARK_EVERY, NOWHERE, U8, U32, U64
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,11 +44,14 @@ class Ledger(Reader):
     tx_find_row: U32
     address_find_key: U64
     address_find_row: U32
+    block_number: U32
+    """Blocks that the moves cite, and their hashes (`block_id`): of ledgers of live sources only."""
+    block_id: U8
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
         """Open the newest content of a ledger folder; LedgerError says what is missing or damaged."""
-        content = open_content(path, ACCOUNTS, COLUMNS)
+        content = open_content(path, ACCOUNTS, COLUMNS, CITED)
         made = cls(content.folder, content.manifest, content.sha256, content.columns)
         if not made.fits():
             raise misfit(path)
@@ -118,6 +121,10 @@ class Ledger(Reader):
     def place_text(self, holding: int) -> str:
         """The address of a holding as people write it, "" for nowhere."""
         return "" if holding == NOWHERE else self.address_text(self.holding_address(holding))
+
+    def state_text(self, holding: int) -> str:
+        """What is known of a holding's history, in words."""
+        return self.manifest.states[int(self.holding_state[holding])]
 
     def tx_text(self, tx: int) -> str:
         """A transaction hash or reference as people write it."""

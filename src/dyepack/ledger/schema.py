@@ -61,6 +61,10 @@ COLUMNS = (
 """Every column of the list above: a ledger that lacks one is damaged."""
 
 
+CITED = ("block_number", "block_id")
+"""Columns that ledgers of live sources have besides: the blocks that moves cite (u32) and their hashes (u8 x 32)."""
+
+
 class MoveKind(IntEnum):
     """What carried the units; also the order of kinds inside one transaction.
 

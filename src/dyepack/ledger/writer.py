@@ -51,14 +51,36 @@ def write_ledger(
     assets: dict[str, Asset],
     holding_state: U8,
     formats: tuple[str, str],
-    inputs: list[dict[str, object]],
+    inputs: list[dict[str, Any]],
     oversize: list[OversizeMove],
     counts: dict[str, int],
     notes: list[str],
     replace: bool = False,
 ) -> Manifest:
     """Write a ledger of accounts; LedgerError if `path` holds something and `replace` is not set."""
-    manifest = Manifest(
+    manifest = manifest_of(
+        built, chain=chain, assets=assets, holding_state=holding_state, formats=formats, inputs=inputs,
+        oversize=oversize, counts=counts, notes=notes, states=list(STATES),
+    )  # fmt: skip
+    publish(path, manifest, built.columns | {"holding_state": holding_state}, oversize, replace=replace)
+    return manifest
+
+
+def manifest_of(
+    built: Built,
+    *,
+    chain: str,
+    assets: dict[str, Asset],
+    holding_state: U8,
+    formats: tuple[str, str],
+    inputs: list[dict[str, Any]],
+    oversize: list[OversizeMove],
+    counts: dict[str, int],
+    notes: list[str],
+    states: list[str],
+) -> Manifest:
+    """What a ledger of accounts says about itself, its columns apart; `holding_state` is an index into `states`."""
+    return Manifest(
         chain=chain,
         assets=[assets.get(key, Asset(key, "", None)) for key in built.assets],
         tx_format=formats[0],
@@ -67,12 +89,11 @@ def write_ledger(
         counts=counts | built.counts | {"oversize_moves": len(oversize)},
         first=_end(built, 0),
         last=_end(built, -1),
-        completeness={s: int((holding_state == i).sum()) for i, s in enumerate(STATES)},
+        completeness={s: int((holding_state == i).sum()) for i, s in enumerate(states)},
+        states=states,
         inputs=inputs,
         notes=built.notes + notes,
     )
-    publish(path, manifest, built.columns | {"holding_state": holding_state}, oversize, replace=replace)
-    return manifest
 
 
 def publish(

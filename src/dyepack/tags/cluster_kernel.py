@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dyepack.ledger.jit import kernel, leaf, prefetch
-from dyepack.ledger.utxo.schema import DESTROYED, NO_ADDRESS, OUTSIDE
+from dyepack.ledger.utxo.schema import NO_ADDRESS, NOT_ASKED, OUTSIDE
 
 NEVER = np.uint32(0xFFFFFFFF)
 """In the history of merges: this is still a root."""
@@ -20,7 +20,7 @@ AHEAD = np.uint64(16)
 _ONE = np.uint64(1)
 _NO_ADDRESS = np.uint32(NO_ADDRESS)
 _OUTSIDE = np.uint32(OUTSIDE)
-_DESTROYED = np.uint32(DESTROYED)
+_NOT_ASKED = np.uint32(NOT_ASKED)
 
 
 @kernel
@@ -140,7 +140,7 @@ def spenders(addresses, address_offset, address_output, output_spender):  # type
         a = np.uint64(addresses[k])
         for place in range(address_offset[a], address_offset[a + _ONE]):
             spender = output_spender[address_output[place]]
-            if spender < _DESTROYED:
+            if spender < _NOT_ASKED:
                 found[count] = spender
                 count += 1
     return found[:count]

@@ -16,7 +16,7 @@ from dyepack.tracing.balance import asset_of, ends_of, held_stop
 from dyepack.tracing.rules import ALLOCATING
 from dyepack.tracing.statement import Balance, Source, Statement, Terminal, Unexplained
 from dyepack.tracing.sums import Ints, group_sums
-from dyepack.tracing.terminals import Stop, gaps_note
+from dyepack.tracing.terminals import Stop, gap_reasons, gaps_note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,6 +148,7 @@ def _terminals(
             txids=list(dict.fromkeys(ledger.tx_text(int(ledger.move_tx[m])) for m in moves)),
             hops=(int(rows["hop"].min()), int(rows["hop"].max())) if len(rows) else None,
             tag=name.tag if name else None,
+            reason=ledger.state_text(place) if stop is Stop.GAP and place >= 0 else "",
         ))  # fmt: skip
     headline = next(iter(totals))
     return sorted(out, key=lambda t: (t.stop == "fee", t.asset, -t.amount(headline),
@@ -196,7 +197,7 @@ def _unexplained(ledger: Ledger, plan: Plan, run: Run) -> list[Unexplained]:
 def _notes(ledger: Ledger, resolved: Resolved, run: Run, gaps: list[Terminal]) -> list[str]:
     notes = list(dict.fromkeys(resolved.notes))
     if gaps:
-        notes.append(gaps_note(len(gaps)))
+        notes += [gaps_note(len(gaps)), *gap_reasons(t.reason for t in gaps)]
     if len(run.swaps):
         pairs = len(np.unique(run.swaps["product"]))
         notes.append(f"swaps inside one transaction that were followed to their product, in proportion: {pairs}")

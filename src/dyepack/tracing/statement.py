@@ -40,6 +40,7 @@ class Terminal:
     txids        the transactions of these moves, in order (all of them)
     hops         fewest and most moves from the theft to here, or None where the headline rule sends nothing here
     tag          source, confidence, evidence class and date of the tag that names the place, or None
+    reason       of a gap: why what came after is not known
     """
 
     place: str
@@ -54,6 +55,7 @@ class Terminal:
     txids: list[str]
     hops: tuple[int, int] | None
     tag: dict[str, Any] | None
+    reason: str = ""
 
     def amount(self, rule: str) -> int:
         """Units that `rule` sends here."""
@@ -129,7 +131,7 @@ class Statement:
         rules = sorted({rule for t in self.terminals for rule in t.amounts})
         header = ["place", "entity", "stop", "asset", "decimals", "amount", "base_units", "least", "most", "moves",
                   "hops_least", "hops_most", "first", "last", "tag_source", "tag_confidence", "tag_evidence",
-                  "first_tx", "last_tx", *(f"{rule}_base_units" for rule in rules)]  # fmt: skip
+                  "first_tx", "last_tx", "reason", *(f"{rule}_base_units" for rule in rules)]  # fmt: skip
         rows = []
         for t in self.terminals:
             asset, tag, hops = self.assets[t.asset], t.tag or {}, t.hops or ("", "")
@@ -138,7 +140,7 @@ class Statement:
                 t.place, t.entity, t.stop, t.asset, "" if asset.decimals is None else asset.decimals,
                 asset.format(t.amount(self.rule), grouped=False), t.amount(self.rule), least, most, t.moves, *hops,
                 t.first, t.last, tag.get("source", ""), tag.get("confidence", ""), tag.get("evidence", ""),
-                *((t.txids[0], t.txids[-1]) if t.txids else ("", "")), *(t.amount(rule) for rule in rules),
+                *((t.txids[0], t.txids[-1]) if t.txids else ("", "")), t.reason, *(t.amount(rule) for rule in rules),
             ])  # fmt: skip
         return header, rows
 

@@ -6,7 +6,12 @@ what is not stopped is still held.
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Stop(IntEnum):
@@ -39,6 +44,16 @@ def gaps_note(places: int) -> str:
     who = "1 place holds" if places == 1 else f"{places} places hold"
     return f"{who} dyed units whose further history is not in the ledger: see the gaps"
 
+
+def gap_reasons(reasons: Iterable[str]) -> list[str]:
+    """Why histories are not known, as far as a source said: each reason once, with how many places it is of."""
+    told = Counter(reason.removeprefix("partial: ") for reason in reasons if reason)
+    return [f"{n} of the gaps: {reason[:_SAID].encode('unicode_escape').decode('ascii')}"
+            for reason, n in told.most_common()]  # fmt: skip
+
+
+_SAID = 400
+"""Characters of a reason that are shown."""
 
 WORDS: dict[Stop, str] = {
     Stop.CARRIED: "carried on",

@@ -23,13 +23,17 @@ from dyepack.ledger.utxo.schema import (
     INCOMPLETE,
     MAX_MONEY,
     NO_ADDRESS,
+    NOT_ASKED,
     OUTSIDE,
     UNKNOWN_VALUE,
     UNSPENT,
     RawTransactions,
+    ScriptType,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dyepack.ledger.schema import I64, U8, U32, U64
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -51,11 +55,18 @@ class Built:
     notes: list[str] = field(default_factory=list)
 
 
-def build(batches: list[RawTransactions]) -> Built:
-    """Order and join the transactions of all sources together (InputError as the invariant says)."""
-    raw = order_transactions(batches)
+def build(batches: list[RawTransactions], unspent: Collection[tuple[str, int]] | None = None) -> Built:
+    """Order and join the transactions of all sources together (InputError as the invariant says).
+
+    `unspent` are the outputs (transaction id, number) of which a source said that nothing spends them, where it was
+    asked about single outputs; of the others whose spender is not here, it is then not known. None: unspent is what
+    nothing here spends.
+    """
+    raw = order_transactions(batches, asked=unspent is not None)
     out = Built(_transactions(raw), raw.complete, raw.counts, raw.notes)
     _inputs(raw, out)
+    if unspent is not None:
+        _not_asked(raw, out, unspent)
     _check_values(raw, out)
     _addresses(raw, out)
     columns = out.columns
@@ -122,6 +133,27 @@ def _inputs(raw: Ordered, out: Built) -> None:
         "input_tx": np.where(known, joined.tx, OUTSIDE).astype(np.uint32), "input_index": index, "input_value": value,
         "outside_tx": raw.in_txid[outside], "outside_index": raw.in_index[outside], "output_spender": spent_by,
     }  # fmt: skip
+
+
+def _not_asked(raw: Ordered, out: Built, unspent: Collection[tuple[str, int]]) -> None:
+    """Mark what nothing here spends and was not said to be unspent; what can never be spent stays as it is."""
+    spender = out.columns["output_spender"]
+    latest = {row.tobytes(): tx for tx, row in enumerate(raw.tx_id)}
+    known = raw.out_type == ScriptType.OP_RETURN
+    wrong = 0
+    for txid, number in unspent:
+        tx = latest.get(bytes.fromhex(txid))
+        if tx is not None and number < raw.out_offset[tx + 1] - raw.out_offset[tx]:
+            output = int(raw.out_offset[tx]) + number
+            known[output] = True
+            wrong += int(spender[output] < NOT_ASKED)
+    gaps = (spender == UNSPENT) & ~known
+    spender[gaps] = NOT_ASKED
+    out.counts["not_asked_outputs"] = int(gaps.sum())
+    if wrong:
+        out.counts["wrongly_unspent_outputs"] = wrong
+        out.notes.append(f"the source said of {wrong} outputs that nothing spends them, and gave the transactions that "
+                         "do: these are believed")  # fmt: skip
 
 
 def _spent(raw: Ordered, tx: I64, spender: I64, known: npt.NDArray[np.bool_]) -> I64:

@@ -46,10 +46,15 @@ class Ordered(TransactionColumns):
         raise InputError(self.sources[int(self.tx_batch[tx])], f"{self.name(tx)} {problem}", remedy=remedy)
 
 
-def order_transactions(batches: list[RawTransactions]) -> Ordered:
-    """One set of columns in chain order; InputError where sources contradict each other."""
+def order_transactions(batches: list[RawTransactions], *, asked: bool = False) -> Ordered:
+    """One set of columns in chain order; InputError where sources contradict each other.
+
+    `asked`: the source was asked about single outputs, so that holes say nothing about what is unspent.
+    """
     raw = _joined(batches)
     _blocks(raw)
+    if asked:
+        raw.complete, raw.notes = False, []
     _drop_repeats(raw)
     _rank(raw)
     order = np.lexsort((raw.tx_index, raw.tx_block))

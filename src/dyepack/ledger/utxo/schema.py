@@ -21,7 +21,8 @@ outside_tx        u8 x 32 outside     id of the transaction that the ledger does
 outside_index     u32     outside     number of the output in it
 outside_address   u32     outside     its address, NO_ADDRESS where it has none or nobody said
 output_value      u64     outputs     satoshi
-output_spender    u32     outputs     transaction that spends it; UNSPENT; DESTROYED (by a duplicate: BIP 30)
+output_spender    u32     outputs     transaction that spends it; UNSPENT; DESTROYED (by a duplicate: BIP 30);
+                                    NOT_ASKED: what spends it is not here, if anything does
 output_type       u8      outputs     ScriptType
 output_address    u32     outputs     its address, NO_ADDRESS where its script has none
 address_id        u8 x w  addresses   packed address: kind, length, program, zeros (address.py)
@@ -51,7 +52,8 @@ OUTSIDE = 0xFFFFFFFF
 
 UNSPENT = 0xFFFFFFFF
 DESTROYED = 0xFFFFFFFE
-"""In `output_spender`."""
+NOT_ASKED = 0xFFFFFFFD
+"""In `output_spender`; what is below all three is a transaction."""
 
 NO_ADDRESS = 0xFFFFFFFF
 

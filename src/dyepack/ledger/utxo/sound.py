@@ -18,10 +18,10 @@ from dyepack.ledger.stretches import stretch_sums
 from dyepack.ledger.utxo.address import NETWORKS, P2SH, UNLISTED, WIDTH, WITNESS
 from dyepack.ledger.utxo.schema import (
     COINBASE,
-    DESTROYED,
     INCOMPLETE,
     MAX_MONEY,
     NO_ADDRESS,
+    NOT_ASKED,
     OUTSIDE,
     ScriptType,
 )
@@ -84,7 +84,7 @@ def unsound(ledger: UtxoLedger) -> str | None:
         for lo in range(0, rows, _STEP):
             if wrong := check(ledger, lo, min(lo + _STEP, rows)):
                 return wrong
-    spent = sum(int(np.count_nonzero(part < DESTROYED)) for part in _pieces(ledger.output_spender))
+    spent = sum(int(np.count_nonzero(part < NOT_ASKED)) for part in _pieces(ledger.output_spender))
     known = sum(int(np.count_nonzero(part != OUTSIDE)) for part in _pieces(ledger.input_tx))
     return _first(
         output_spender=spent != known,
@@ -148,7 +148,7 @@ def _outputs(ledger: UtxoLedger, lo: int, hi: int) -> str | None:
     spender = ledger.output_spender[lo:hi]
     early = (spender <= _owners(ledger.tx_output, lo, hi)) | (spender >= ledger.transactions)
     return _first(
-        output_spender=bool((early & (spender < DESTROYED)).any()),
+        output_spender=bool((early & (spender < NOT_ASKED)).any()),
         output_value=bool((ledger.output_value[lo:hi] > MAX_MONEY).any()),
         output_type=bool((ledger.output_type[lo:hi] > max(ScriptType)).any()),
         output_address=_beyond(ledger.output_address[lo:hi], len(ledger.address_id)),

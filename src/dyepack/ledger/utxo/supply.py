@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.ledger.stretches import stretch_sums
-from dyepack.ledger.utxo.schema import COINBASE, DESTROYED, INCOMPLETE, OUTSIDE, UNSPENT
+from dyepack.ledger.utxo.schema import COINBASE, DESTROYED, INCOMPLETE, NOT_ASKED, OUTSIDE, UNSPENT
 
 if TYPE_CHECKING:
     from dyepack.ledger.utxo.reader import UtxoLedger
@@ -25,7 +25,7 @@ class Supply:
     claimed    outputs of coinbases
     brought    inputs whose transaction the ledger does not hold
     fees       what transactions left over
-    unspent    outputs that nothing spends; `destroyed` those that a duplicate took the place of (BIP 30)
+    unspent    outputs that nothing in the ledger spends; `destroyed` those that a duplicate took the place of (BIP 30)
     new        claimed - fees: coins that were made
     exact      no input's value is unknown, so the sums must agree
     """
@@ -54,9 +54,10 @@ def supply(ledger: UtxoLedger) -> Supply:
     made, spent = stretch_sums(ledger.output_value, ledger.tx_output), stretch_sums(ledger.input_value, ledger.tx_input)
     coinbase = ledger.tx_flag & COINBASE > 0
     whole = ledger.tx_flag == 0
+    unspent = (ledger.output_spender == UNSPENT) | (ledger.output_spender == NOT_ASKED)
     return Supply(
         len(ledger.block_height), _total(made[coinbase]), _total(ledger.input_value[ledger.input_tx == OUTSIDE]),
-        _total(spent[whole] - made[whole]), _total(ledger.output_value[ledger.output_spender == UNSPENT]),
+        _total(spent[whole] - made[whole]), _total(ledger.output_value[unspent]),
         _total(ledger.output_value[ledger.output_spender == DESTROYED]),
         not bool((ledger.tx_flag & INCOMPLETE).any()),
     )  # fmt: skip

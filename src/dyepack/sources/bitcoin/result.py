@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dyepack.ledger.utxo.schema import RawTransactions
+    from dyepack.sources.live.source import BlockRef
 
 
 @dataclass(slots=True)
@@ -24,15 +25,24 @@ class BitcoinImport:
     batches    transactions; a block is in one batch only
     counts     name -> number, only where not zero
     notes      sentences for the user about what the source cannot tell or what was left out
-    files      every file that was read, for the ledger's record
+    files      every file that was read, for the ledger's record; `inputs`: what the record says of other inputs
     network    mainnet, testnet (3 and 4), signet or regtest, where the source itself says so
+
+    Of a live source that is asked about single outputs (else None and empty):
+    unspent      the outputs (transaction id, number) of which it said that nothing spends them
+    as_of        the block up to which it said so
+    gap_reasons  why the history of an output is not here
     """
 
     batches: list[RawTransactions] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    inputs: list[dict[str, object]] = field(default_factory=list)
     network: str | None = None
+    unspent: set[tuple[str, int]] | None = None
+    as_of: BlockRef | None = None
+    gap_reasons: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def count(self, name: str, number: int | np.integer[Any]) -> None:
         """Add to a count; zero leaves no trace."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError
 from dyepack.ledger.manifest import COMPLETE, NOT_STATED, OUTPUTS, STATES, Manifest
-from dyepack.ledger.utxo.builder import Built, build
+from dyepack.ledger.utxo.builder import Built, Columns, build
+from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.ledger.writer import publish
 from dyepack.money import Asset
 from dyepack.sources.store import input_facts
@@ -30,11 +31,33 @@ def store(
     if not any(len(batch) for batch in imported.batches):
         first = imported.files[0] if imported.files else path
         raise InputError(first, "has no transaction in it", remedy="check that it is the right file")
-    built = build(imported.batches)
-    manifest = manifest_of(built, chain=chain, network=network, asset=asset, counts=imported.counts,
-                           inputs=input_facts(imported.files), notes=imported.notes)  # fmt: skip
-    publish(path, manifest, built.columns, replace=replace)
+    manifest, columns = _made(imported, chain, network, asset)
+    publish(path, manifest, columns, replace=replace)
     return manifest
+
+
+def ledger_of(imported: BitcoinImport, chain: str, network: str) -> UtxoLedger:
+    """The ledger of an import in memory."""
+    manifest, columns = _made(imported, chain, network, BITCOIN)
+    return UtxoLedger(None, manifest, manifest.sha256(), columns)  # type: ignore[arg-type] # no folder
+
+
+def _made(imported: BitcoinImport, chain: str, network: str, asset: Asset) -> tuple[Manifest, Columns]:
+    built = build(imported.batches, imported.unspent)
+    inputs = [*input_facts(imported.files), *imported.inputs]
+    manifest = manifest_of(built, chain=chain, network=network, asset=asset, counts=imported.counts,
+                           inputs=inputs, notes=[*imported.notes, *_as_of(imported)])  # fmt: skip
+    manifest.gap_reasons = {f"{txid}:{number}": why for (txid, number), why in sorted(imported.gap_reasons.items())}
+    return manifest, built.columns
+
+
+def _as_of(imported: BitcoinImport) -> list[str]:
+    """What a live source's word on unspent outputs is worth."""
+    if imported.unspent is None:
+        return []
+    block = f"block {imported.as_of.number:,} ({imported.as_of.hash})" if imported.as_of else "the time of asking"
+    return [f"gathered from a live source, output by output: what is held was unspent at {block}, as the source said; "
+            "where it was not asked or did not tell there is a gap"]  # fmt: skip
 
 
 def manifest_of(

@@ -119,9 +119,17 @@ def _terminals(ledger: UtxoLedger, runs: dict[str, UtxoRun], names: Mapping[str,
             by_leg=group_sums(rows["leg"].astype(np.int64), rows["units"], zero), moves=len(txs),
             first=min(times, default=""), last=max(times, default=""), txids=[ledger.tx_text(tx) for tx in txs],
             hops=(int(rows["hop"].min()), int(rows["hop"].max())) if len(rows) else None,
-            tag=name.tag if name else None,
+            tag=name.tag if name else None, reason=_gap_reason(ledger, rows) if stop is Stop.GAP else "",
         ))  # fmt: skip
     return sorted(out, key=lambda t: (t.stop == "fee", -t.amount(headline), t.stop, t.place))
+
+
+def _gap_reason(ledger: UtxoLedger, rows: Rows) -> str:
+    """Why nobody knows how it goes on from these outputs, each reason once, where a live source said."""
+    said = ledger.manifest.gap_reasons
+    outputs = np.unique(rows["output"]).tolist() if said else []
+    texts = (ledger.outpoint_text(o) if o >= 0 else ledger.outside_text(-2 - o) for o in outputs)
+    return "; ".join(sorted({said[text] for text in texts if text in said}))
 
 
 def _behind(ledger: UtxoLedger, run: UtxoRun) -> dict[int, Rows]:
@@ -141,6 +149,6 @@ def _notes(ledger: UtxoLedger, resolved: UtxoResolved, gaps: list[Terminal]) -> 
         time = time_text(int(ledger.block_time[-1]))
         last = f"block {int(ledger.block_height[-1]):,}" + (f" ({time})" if time else "")
         notes.append(f"what is held was unspent at the ledger's last block, {last}")
-    else:
+    elif "not_asked_outputs" not in ledger.manifest.counts:
         notes.append("the ledger does not hold whole blocks without a hole: what is held is held as far as it shows")
     return notes + [f"ledger: {n}" for n in ledger.manifest.notes]

@@ -23,6 +23,19 @@ PLAIN_UP_TO = 20_000
 """Transactions looked at by one rule above which Numba's second of start-up pays for itself."""
 
 
+def run_rule(ledger: UtxoLedger, plan: UtxoPlan, name: str, *, large: bool = False) -> tuple[UtxoRun, list[Balance]]:
+    """One rule, proved: the plain replay serves if the case is not known to be `large` and turns out not to be."""
+    if plan.backward:
+        run: UtxoRun | None = replay_backward(ledger, plan, name)
+    else:
+        run = None if large else replay_at_most(ledger, plan, name, PLAIN_UP_TO)
+    if run is None:
+        from dyepack.tracing.utxo.kernel import replay
+
+        run = replay(ledger, plan, name)
+    return run, prove(ledger, plan, run) if rule(name).conserves else []
+
+
 def run_rules(
     ledger: UtxoLedger, plan: UtxoPlan, headline: str, *, progress: OnStep = no_step
 ) -> tuple[dict[str, UtxoRun], list[Balance]]:
@@ -32,14 +45,7 @@ def run_rules(
     large = False
     for name in rules_to_run(headline, backward=plan.backward):
         progress(name)
-        if plan.backward:
-            run: UtxoRun | None = replay_backward(ledger, plan, name)
-        else:
-            run = None if large else replay_at_most(ledger, plan, name, PLAIN_UP_TO)
-        if run is None:
-            from dyepack.tracing.utxo.kernel import replay
-
-            run, large = replay(ledger, plan, name), True
-        runs[name] = run
-        balances += prove(ledger, plan, run) if rule(name).conserves else []
+        runs[name], proof = run_rule(ledger, plan, name, large=large)
+        large = large or (not plan.backward and runs[name].replayed > PLAIN_UP_TO)
+        balances += proof
     return runs, balances

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from dyepack.ledger.jit import kernel, leaf, prefetch
-from dyepack.ledger.utxo.schema import DESTROYED, UNSPENT, ScriptType
+from dyepack.ledger.utxo.schema import DESTROYED, NOT_ASKED, UNSPENT, ScriptType
 
 AHEAD = np.uint64(32)
 FLOOR = 1e-290
@@ -24,6 +24,7 @@ NOWHERE = np.uint64(0xFFFFFFFFFFFFFFFF)
 _ONE = np.uint64(1)
 _UNSPENT = np.uint32(UNSPENT)
 _DESTROYED = np.uint32(DESTROYED)
+_NOT_ASKED = np.uint32(NOT_ASKED)
 _OP_RETURN = np.uint8(ScriptType.OP_RETURN)
 
 
@@ -89,7 +90,7 @@ def spending_inputs(output, source, spender, tx_input, tx_output, input_tx, inpu
     row = np.full(len(output), NOWHERE, np.uint64)
     for k in range(len(output)):
         tx = np.uint64(spender[k])
-        if tx >= np.uint64(_DESTROYED):
+        if tx >= np.uint64(_NOT_ASKED):
             continue
         number = output[k] - tx_output[np.uint64(source[k])]
         for i in range(tx_input[tx], tx_input[tx + _ONE]):
@@ -120,7 +121,7 @@ def books(tx_input, input_value, tx_output, output_value, spender, kind, share, 
                 destroyed += value * here
             elif spender[o] == _UNSPENT and kind[o] == _OP_RETURN:
                 unspendable += value * here
-            elif spender[o] == _UNSPENT:
+            elif spender[o] == _UNSPENT or spender[o] == _NOT_ASKED:
                 left += value * here
         held += left
         fees += part * max(spent - made, 0.0)

@@ -11,13 +11,22 @@ from __future__ import annotations
 import numpy as np
 
 from dyepack.ledger.jit import leaf
-from dyepack.ledger.utxo.schema import COINBASE, DESTROYED, INCOMPLETE, NO_ADDRESS, OUTSIDE, UNSPENT, ScriptType
+from dyepack.ledger.utxo.schema import (
+    COINBASE,
+    DESTROYED,
+    INCOMPLETE,
+    NO_ADDRESS,
+    NOT_ASKED,
+    OUTSIDE,
+    UNSPENT,
+    ScriptType,
+)
 from dyepack.tracing.plan import FOLLOW
 from dyepack.tracing.terminals import Stop
 from dyepack.tracing.utxo.kernel_split import append
 
 _OUTSIDE, _UNSPENT, _DESTROYED = np.uint32(OUTSIDE), np.uint32(UNSPENT), np.uint32(DESTROYED)
-_NO_ADDRESS, _DATA = np.uint32(NO_ADDRESS), np.uint8(ScriptType.OP_RETURN)
+_NOT_ASKED, _NO_ADDRESS, _DATA = np.uint32(NOT_ASKED), np.uint32(NO_ADDRESS), np.uint8(ScriptType.OP_RETURN)
 IS_COINBASE, _INCOMPLETE, _FOLLOW = np.uint8(COINBASE), np.uint8(INCOMPLETE), np.uint8(FOLLOW)
 CARRIED, _HELD, _FEE_STOP, _BURN, _MIXED, _DATE, _GAP, _HOPS, _CUT, _HUB = (
     np.uint8(s)
@@ -187,9 +196,10 @@ def decide(  # type: ignore[no-untyped-def]
         return said
     if spender == _UNSPENT:
         return _HELD
-    if np.int64(spender) >= end_tx:
+    known = spender != _NOT_ASKED
+    if known and np.int64(spender) >= end_tx:
         return _DATE
-    if some_incomplete and tx_flag[spender] & _INCOMPLETE:
+    if known and some_incomplete and tx_flag[spender] & _INCOMPLETE:
         return _GAP
     if hop_limit > 0 and hop >= hop_limit:
         return _HOPS
@@ -197,7 +207,7 @@ def decide(  # type: ignore[no-untyped-def]
         return _CUT
     if hub_limit > 0 and said != _FOLLOW and address != _NO_ADDRESS and received > hub_limit:
         return _HUB
-    return CARRIED
+    return CARRIED if known else _GAP
 
 
 @leaf

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dyepack.ledger.utxo.schema import DESTROYED, NO_ADDRESS, UNSPENT, ScriptType
+from dyepack.ledger.utxo.schema import DESTROYED, NO_ADDRESS, NOT_ASKED, UNSPENT, ScriptType
 from dyepack.tracing.plan import FOLLOW
 from dyepack.tracing.terminals import Stop
 from dyepack.tracing.transaction import dye_clean, is_mixed, split
@@ -186,9 +186,10 @@ class _Replay:
             return Stop(said)
         if spender == UNSPENT:
             return Stop.HELD
-        if plan.end_tx is not None and spender >= plan.end_tx:
+        known = spender != NOT_ASKED
+        if known and plan.end_tx is not None and spender >= plan.end_tx:
             return Stop.DATE_LIMIT
-        if ledger.is_incomplete(spender):
+        if known and ledger.is_incomplete(spender):
             return Stop.GAP
         if plan.hop_limit and hop >= plan.hop_limit:
             return Stop.HOP_LIMIT
@@ -198,4 +199,4 @@ class _Replay:
             lo, hi = ledger.address_offset[address : address + 2].tolist()
             if hi - lo > plan.hub_limit:
                 return Stop.HUB
-        return Stop.CARRIED
+        return Stop.CARRIED if known else Stop.GAP

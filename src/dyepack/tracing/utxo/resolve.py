@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.errors import TheftError, UsageError, quoted
-from dyepack.ledger.utxo.schema import DESTROYED, NO_ADDRESS, OUTSIDE
+from dyepack.ledger.utxo.schema import NO_ADDRESS, NOT_ASKED, OUTSIDE
 from dyepack.tracing.resolve import (
     LegIn,
     check_chain,
@@ -162,7 +162,7 @@ def _outflow(ledger: UtxoLedger, theft: Theft, spec: Outflow, victims: set[int])
 def _spenders(ledger: UtxoLedger, address: int) -> list[int]:
     """The transactions that spend from an address, in chain order."""
     spent_by = ledger.output_spender[ledger.outputs_at(address).astype(np.int64)]
-    found = set(spent_by[spent_by < DESTROYED].tolist())
+    found = set(spent_by[spent_by < NOT_ASKED].tolist())
     rows = np.flatnonzero(ledger.outside_address == address)
     if len(rows):
         outside = np.flatnonzero(ledger.input_tx == OUTSIDE)[rows]

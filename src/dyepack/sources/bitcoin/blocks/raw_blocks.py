@@ -114,23 +114,55 @@ def flat_undo(path: Path, data: U8, inputs: I64) -> Spent:
             path, f"byte {broken.at:,}: {broken.words}, read as the {int(inputs.sum()):,} outputs of a block",
             remedy="give the undo file of this very block, or leave it out",
         ) from None  # fmt: skip
-    tx_in = offsets(inputs)
+    return _spent(inputs, coins)
+
+
+def listed_spent(name: str, data: bytes, inputs: I64) -> Spent:
+    """What a block spends, as Bitcoin Core's /rest/spenttxouts/HASH.bin lists it: for each transaction how many outputs
+    (CompactSize; the coinbase none), then these as in the flat form.
+
+    `inputs` says how many inputs each transaction has, the coinbase none; InputError, with `name` for a file, where the
+    list has other numbers.
+    """
+    read = Reader(data, 0, len(data))
+    coins: list[tuple[int, bytes]] = []
+    try:
+        counts = [read.count(None, 1)]
+        for count in inputs.tolist():
+            counts.append(read.count(None, 9))
+            coins += [_coin(read) for _ in range(min(count, counts[-1]))]
+        if counts != [len(inputs), *inputs.tolist()]:
+            raise InputError(name, "does not list as many outputs as the block spends",
+                             remedy="ask for the same block's again")  # fmt: skip
+        _refuse_rest(read)
+    except BrokenError as broken:
+        raise InputError(name, f"byte {broken.at:,}: {broken.words}", remedy="ask for it again") from None
+    return _spent(inputs, coins)
+
+
+def _spent(inputs: I64, coins: list[tuple[int, bytes]]) -> Spent:
     size = offsets([len(script) for _, script in coins])
     return Spent(
-        np.array([0, len(inputs)], np.int64), tx_in, np.array([value for value, _ in coins], np.uint64),
+        np.array([0, len(inputs)], np.int64), offsets(inputs), np.array([value for value, _ in coins], np.uint64),
         np.full(len(coins), 6, np.uint8), size, np.frombuffer(b"".join(script for _, script in coins), np.uint8),
     )  # fmt: skip
 
 
 def _flat(read: Reader, count: int) -> list[tuple[int, bytes]]:
-    coins = []
-    for _ in range(count):
-        field = read.at
-        value = read.number(8)
-        if value > MAX_MONEY:
-            raise BrokenError(Fault.VALUE, field)
-        field = read.at
-        coins.append((value, read.take(read.compact(), field)))
+    coins = [_coin(read) for _ in range(count)]
+    _refuse_rest(read)
+    return coins
+
+
+def _coin(read: Reader) -> tuple[int, bytes]:
+    field = read.at
+    value = read.number(8)
+    if value > MAX_MONEY:
+        raise BrokenError(Fault.VALUE, field)
+    field = read.at
+    return value, read.take(read.compact(), field)
+
+
+def _refuse_rest(read: Reader) -> None:
     if read.left:
         raise BrokenError(Fault.TRAILING, read.at)
-    return coins

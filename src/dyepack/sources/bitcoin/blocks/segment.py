@@ -35,7 +35,7 @@ from dyepack.sources.bitcoin.blocks.node_files import (
     undo_records,
     unmask,
 )
-from dyepack.sources.bitcoin.blocks.raw_blocks import flat_undo, hex_blocks, is_hex_text, raw_block
+from dyepack.sources.bitcoin.blocks.raw_blocks import flat_undo, hex_blocks, is_hex_text, listed_spent, raw_block
 from dyepack.sources.bitcoin.blocks.source_files import is_rev
 from dyepack.sources.bitcoin.blocks.wire import identify, walk
 from dyepack.sources.bitcoin.hashes import sha256d
@@ -68,7 +68,7 @@ class Segment:
 class _Blocks:
     """The bytes of a part without mask, where its blocks are, and how to name a place in them."""
 
-    path: Path
+    path: Path | str
     clear: U8
     records: Records
     position: int = 0
@@ -86,6 +86,39 @@ def parse(part: Part, raw: U8, undo_raw: U8 | None) -> Segment:
     """Parse a part from its bytes and those of its undo file; InputError names file, byte and block."""
     blocks = _locate(part, raw)
     half = _drop_half_written(blocks)
+    made, walked = _walked(blocks)
+    spent, rows = None, np.empty(0, np.int64)
+    if undo_raw is not None and part.undo is not None:
+        spent, rows = _spent(part, part.undo, undo_raw, made)
+        _check_fees(part.undo, made.columns)
+    _addresses(blocks.clear, walked, spent, rows, made.columns)
+    if half:
+        made.counts["half_written_blocks"] = half
+    return made
+
+
+def parse_block(name: str, raw: bytes, spent_raw: bytes | None, network: Network | None = None) -> Columns:
+    """One block from bytes that lie in no file, and the outputs that it spends as a node lists them (raw_blocks.py).
+
+    `name` stands for the file in InputError; without `spent_raw` the values of inputs are not known.
+    """
+    records = Records(np.zeros(1, np.int64), np.array([len(raw)], np.int64), network)
+    blocks = _Blocks(name, np.frombuffer(raw, np.uint8), records)
+    made, walked = _walked(blocks)
+    columns = made.columns
+    spent, rows = None, np.empty(0, np.int64)
+    if spent_raw is not None:
+        spent = listed_spent(name, spent_raw, np.diff(columns["tx_in"]))
+        rows = np.arange(len(spent.value))
+        columns["in_value"] = spent.value
+        columns["block_undo"][:] = 1
+        _check_fees(name, columns)
+    _addresses(blocks.clear, walked, spent, rows, columns)
+    return columns
+
+
+def _walked(blocks: _Blocks) -> tuple[Segment, Walked]:
+    """Blocks, transactions, inputs and outputs, but for values spent and addresses."""
     records = blocks.records
     try:
         walked = walk(blocks.clear, records.start, records.end)
@@ -98,14 +131,7 @@ def parse(part: Part, raw: U8, undo_raw: U8 | None) -> Segment:
         "block_tx": walked.block_tx, "tx_id": ids[:, ::-1], "tx_in": walked.tx_in, "tx_out": walked.tx_out,
         "in_txid": walked.in_txid, "in_index": walked.in_index, "out_value": walked.out_value,
     }  # fmt: skip
-    spent, rows = None, np.empty(0, np.int64)
-    if undo_raw is not None and part.undo is not None:
-        spent, rows = _spent(part, part.undo, undo_raw, made)
-        _check_fees(part.undo, made.columns)
-    _addresses(blocks.clear, walked, spent, rows, made.columns)
-    if half:
-        made.counts["half_written_blocks"] = half
-    return made
+    return made, walked
 
 
 def _locate(part: Part, raw: U8) -> _Blocks:
@@ -218,7 +244,7 @@ def _matched(file: Path, raw: U8, clear: U8, made: Segment) -> tuple[Spent, I64]
     return spent, match
 
 
-def _check_fees(file: Path, columns: Columns) -> None:
+def _check_fees(file: Path | str, columns: Columns) -> None:
     """InputError where a transaction makes more than undo data says that it spends."""
     sums = {}
     for side, offset in (("in_value", "tx_in"), ("out_value", "tx_out")):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dyepack.errors import InputError, quoted
 from dyepack.ledger.utxo.schema import MAX_MONEY
@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from dyepack.errors import DyepackError
+
 _COIN_DIGITS = 8
 _COIN = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,40}))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
 _AS_GIVEN = "give the file as the program that made it wrote it"
+
+
+class Cited(Protocol):
+    """Where something was read: in a file, or in an answer of a server."""
+
+    def fault(self, key: str, problem: str, remedy: str = ...) -> DyepackError:
+        """The error to raise about a field."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from dyepack.errors import quoted
 from dyepack.ledger.utxo.address import NETWORKS, parse_address
 
 if TYPE_CHECKING:
-    from dyepack.errors import InputError
-    from dyepack.sources.bitcoin.records.record import Record
+    from dyepack.errors import DyepackError
+    from dyepack.sources.bitcoin.records.record import Cited
 
 _KEPT = 1 << 16
 
@@ -29,7 +29,7 @@ class StatedAddresses:
         """The network; mainnet where nothing tells, testnet where signet or regtest would do as well."""
         return self._possible[0]
 
-    def packed(self, record: Record, key: str, text: str) -> bytes:
+    def packed(self, record: Cited, key: str, text: str) -> bytes:
         """The packed address, without padding, that a field states."""
         by_network = _readings(text)
         agreeing = [name for name in self._possible if by_network[name] is not None]
@@ -39,7 +39,7 @@ class StatedAddresses:
         self._possible = agreeing
         return found
 
-    def _fault(self, record: Record, key: str, text: str) -> InputError:
+    def _fault(self, record: Cited, key: str, text: str) -> DyepackError:
         if any(_readings(text).values()):
             names = " or ".join(self._possible)
             return record.fault(key, f"{quoted(text)} is not an address of {names}", "give files of one network only")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dyepack.ledger.schema import I64, U8
-    from dyepack.sources.bitcoin.records.record import Record
+    from dyepack.sources.bitcoin.records.record import Cited
     from dyepack.sources.bitcoin.records.stated import StatedAddresses
     from dyepack.sources.bitcoin.result import BitcoinImport
 
@@ -37,7 +37,7 @@ NO_BLOCK = bytes(32)
 _FLUSH = 50_000
 """Inputs and outputs that wait to be turned into arrays."""
 
-_OTHER_FILE = "give the file as the source wrote it, or fetch it again"
+_OTHER_FILE = "fetch it again, and give it as the source wrote it"
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Place:
     """What an output pays to: its script, or the address and type that the source states."""
 
     script: bytes | None
-    stated: tuple[Record, str, str] | None = None
+    stated: tuple[Cited, str, str] | None = None
     """Record, field and text of a stated address."""
     kind: ScriptType = ScriptType.NOT_STATED
 
@@ -66,7 +66,7 @@ class Input:
 class Transaction:
     """A transaction as a record gives it; a coinbase's input, where given, serves to check the id only."""
 
-    record: Record
+    record: Cited
     key: str
     """The field of its id."""
     txid: bytes
@@ -108,7 +108,7 @@ class TransactionRows:
         self._addresses: list[U8] = [np.zeros((0, WIDTH), np.uint8)]
         self._known = 0
 
-    def block(self, record: Record, key: str, block: tuple[bytes, int, int]) -> tuple[int, bool]:
+    def block(self, record: Cited, key: str, block: tuple[bytes, int, int]) -> tuple[int, bool]:
         """Row of the block of that id, height and time, and whether it is new; one height has one block."""
         row = self._heights.setdefault(block[1], len(self._blocks))
         if row == len(self._blocks):
@@ -124,7 +124,7 @@ class TransactionRows:
 
     def add(self, tx: Transaction) -> None:
         """Check a transaction and keep it."""
-        self._check(tx)
+        self.check(tx)
         inputs = [] if tx.coinbase else tx.inputs
         waiting = self._waiting
         waiting.txids.append(tx.txid)
@@ -142,7 +142,8 @@ class TransactionRows:
         if len(waiting.value) + len(waiting.spent) >= _FLUSH:
             self._flush()
 
-    def _check(self, tx: Transaction) -> None:
+    def check(self, tx: Transaction) -> None:
+        """The error of the transaction's record where it contradicts itself."""
         if not tx.outputs or not (tx.inputs or tx.coinbase):
             what = "outputs" if not tx.outputs else "inputs"
             raise tx.record.fault(tx.key, f"the transaction has no {what}", _OTHER_FILE)
@@ -220,12 +221,12 @@ class TransactionRows:
             self._known += len(distinct)
         return types, rows
 
-    def _state(self, i: int, stated: tuple[Record, str, str], packed: U8, has: npt.NDArray[np.bool_]) -> None:
+    def _state(self, i: int, stated: tuple[Cited, str, str], packed: U8, has: npt.NDArray[np.bool_]) -> None:
         address = self._stated.packed(*stated)
         packed[i, : len(address)] = np.frombuffer(address, np.uint8)
         has[i] = True
 
-    def _compare(self, stated: tuple[Record, str, str], paid: bytes) -> None:
+    def _compare(self, stated: tuple[Cited, str, str], paid: bytes) -> None:
         record, key, text = stated
         if self._stated.packed(record, key, text).ljust(WIDTH, b"\0") != paid:
             script_pays = address_text(paid, self._stated.network)
@@ -233,8 +234,12 @@ class TransactionRows:
 
     def build(self, files: Sequence[Path], *, contiguous: bool) -> None:
         """Add all that was collected to the result."""
-        self._flush()
         self.result.files += files
+        self.finish(files[0].name + (f" and {len(files) - 1} more" if len(files) > 1 else ""), contiguous=contiguous)
+
+    def finish(self, source: str, *, contiguous: bool) -> None:
+        """The same, of a source that is not files; `source` is its name in messages."""
+        self._flush()
         if not self._parts:
             return
         columns: dict[str, Any] = {
@@ -247,7 +252,7 @@ class TransactionRows:
             block_height=np.array([block[1] for block in self._blocks], np.int64),
             block_time=np.array([block[2] for block in self._blocks], np.int64),
             addresses=np.concatenate(self._addresses),
-            source=files[0].name + (f" and {len(files) - 1} more" if len(files) > 1 else ""),
+            source=source,
             contiguous=contiguous,
             **columns,
         )

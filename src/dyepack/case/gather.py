@@ -1,0 +1,297 @@
+"""Following a theft over a live source of accounts: replay what is known, fetch what the replay asks for, repeat.
+
+Invariant: what is fetched is decided by the thefts, the parameters and the answers alone, so the same evidence gives
+the same ledger; every holding that dye reached is complete, or says why it is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dyepack.case.needs import Need, needs
+from dyepack.errors import TheftError, quoted
+from dyepack.progress import OnStep, no_step
+from dyepack.sources.live.errors import Reorganised, SourceError, Unreachable
+from dyepack.sources.live.ledger import Gathered
+from dyepack.sources.live.reconcile import Difference, adds_up, adjusted, difference
+from dyepack.sources.live.source import NO_INTERNAL, BlockRef, History, LiveTransaction, Wanted, Window
+from dyepack.tracing.rules import ALLOCATING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dyepack.ledger.reader import Ledger
+    from dyepack.sources.live.source import AccountSource
+    from dyepack.tags.model import TagSet
+    from dyepack.tracing.resolve import Parameters
+    from dyepack.tracing.theft import Theft
+
+LAST_BLOCK = 0xFFFFFFFE
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a live trace fetches at most: holdings, and transactions of one; `depth`: blocks left on the head."""
+
+    holdings: int = 2000
+    transactions: int = 5000
+    depth: int = 12
+
+
+class Gatherer:
+    """One live trace over one source, with a second source that checks it where there is one."""
+
+    def __init__(
+        self, source: AccountSource, thefts: list[Theft], tags: TagSet, parameters: Parameters, limits: Limits,
+        *, second: AccountSource | None = None, progress: OnStep = no_step,
+    ) -> None:  # fmt: skip
+        self.source, self.second, self.thefts, self.tags = source, second, thefts, tags
+        self.parameters, self.limits, self.progress = parameters, limits, progress
+        self.histories: dict[Wanted, History] = {}
+        self.reasons: dict[Wanted, str] = {}
+        self.window = Window(0, 0)
+        self.head = BlockRef(0, "", "", 0)
+        self.gathered: Gathered
+        self.stopped = False
+        self.notes: list[str] = []
+
+    async def run(self) -> Gathered:
+        """Fetch until nothing is needed, a limit is reached, or the work is cancelled."""
+        await self._open()
+        try:
+            await self._start()
+            await self._follow()
+            await self._check()
+        except asyncio.CancelledError:
+            self.stopped = True
+        self._close()
+        return self.gathered
+
+    async def _open(self) -> None:
+        source = self.source
+        await source.open()
+        self.gathered = Gathered(source.chain, source.native, hex_addresses=source.chain != "tron")
+        for theft in self.thefts:
+            if theft.chain != source.chain:
+                raise wrong_chain(theft, source.chain)
+        self.head = await source.head(self.limits.depth)
+
+    async def _start(self) -> None:
+        """The transactions and outflows that the thefts name, and the blocks to look at."""
+        self.progress("what was stolen")
+        txids = list(dict.fromkeys(
+            tx for t in self.thefts for leg in t.legs
+            for tx in (*(m.tx for m in leg.moves), *(d.tx for d in leg.deposits)) if tx
+        ))  # fmt: skip
+        for txid, reason in (await self._transactions(txids)).items():
+            raise TheftError(f"transaction {quoted(txid)} cannot be had: {reason}", remedy="check it and the source")
+        named = [self.gathered.transactions[self._key(t)].block for t in txids]
+        named += [d.block for t in self.thefts for leg in t.legs for d in leg.deposits if d.block is not None]
+        since = [o.since for t in self.thefts for leg in t.legs for o in leg.outflows]
+        named += [await self._block_at(s) if s is not None else 0 for s in since]
+        whole = self.parameters.backward or not self.source.can.balances
+        first = 0 if whole else max(min(named, default=0), 0)
+        last = max(named) if self.parameters.backward else self.head.number
+        self.window = Window(first, max(first, last))
+        self.gathered.first_block = self.window.first
+        outflows = [(o.address, leg.asset) for t in self.thefts for leg in t.legs for o in leg.outflows]
+        await self._ask([Need(0, self._place(a), self._asset(k)) for a, k in outflows])
+        declared = {self._asset(leg.asset) for t in self.thefts for leg in t.legs}
+        await self._name(declared)
+
+    def _key(self, txid: str) -> str:
+        """A transaction id as the source writes it."""
+        key = txid.strip().lower()
+        return key if key.startswith("0x") else f"0x{key}"
+
+    def _place(self, address: str) -> str:
+        return address.strip().lower() if self.gathered.hex_addresses else address.strip()
+
+    def _asset(self, key: str) -> str:
+        return self._place(key) if key.lower().startswith("0x") else key
+
+    async def _block_at(self, time: int) -> int:
+        """The first block that is not before a time."""
+        low, high = 0, self.head.number
+        while low < high:
+            middle = (low + high) // 2
+            block = (await self.source.blocks([middle])).get(middle)
+            if block is None or block.time >= time:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    async def _transactions(self, txids: Sequence[str]) -> dict[str, str]:
+        """Fetch transactions that are not here yet; why, for those that cannot be had."""
+        new = [t for t in dict.fromkeys(map(self._key, txids)) if t not in self.gathered.transactions]
+        missing: dict[str, str] = {}
+        for txid, found in (await self.source.transactions(new) if new else {}).items():
+            if isinstance(found, str):
+                missing[txid] = found
+            elif found.block > self.head.number:
+                missing[txid] = f"its block {found.block} is later than the last one looked at, {self.head.number}"
+            else:
+                self.gathered.transactions[txid] = found
+        return missing
+
+    async def _ask(self, wanted: Sequence[Need]) -> None:
+        """Fetch histories with their transactions, and note what is known of them."""
+        new = [w for w in dict.fromkeys(Wanted(n.address, n.asset) for n in wanted) if w not in self.histories]
+        if not new:
+            return
+        try:
+            found = await self.source.histories(new, self.window, self.limits.transactions)
+            missing = await self._transactions([t for h in found for t in h.txids])
+        except Reorganised:
+            raise
+        except SourceError as fault:
+            await self._ask_apart(new, fault)
+            return
+        checks: list[History] = []
+        for history in found:
+            lost = [t for t in history.txids if t in missing]
+            history.txids = [t for t in history.txids if t not in missing]
+            self.histories[history.wanted] = history
+            reason = history.partial or (f"transaction {lost[0]} cannot be had: {missing[lost[0]]}" if lost else "")
+            self.reasons[history.wanted] = reason or self._inner(history)
+            if history.opening:
+                self.gathered.openings[history.wanted] = history.opening
+            if not reason and not adds_up(history, self.gathered.transactions):
+                checks.append(history)
+        await self._reconcile(checks)
+
+    async def _ask_apart(self, wanted: Sequence[Wanted], fault: SourceError) -> None:
+        """One holding at a time, so that an answer that cannot be used spoils one only."""
+        if len(wanted) > 1 and not isinstance(fault, Unreachable):
+            for one in wanted:
+                await self._ask([Need(0, one.address, one.asset)])
+            return
+        for one in wanted:
+            self.histories[one] = History(one, [])
+            self.reasons[one] = fault.problem
+
+    def _inner(self, history: History) -> str:
+        """Why moves of its transactions may be missing, where the balances do not prove that none is."""
+        proved = history.opening is not None and history.closing is not None
+        if proved and adds_up(history, self.gathered.transactions):
+            return ""
+        told = [self.gathered.transactions[t].partial for t in history.txids]
+        coin = history.wanted.asset == self.gathered.native.key
+        return next((t for t in told if t and (coin or t != NO_INTERNAL)), "")
+
+    async def _reconcile(self, histories: Sequence[History]) -> None:
+        """Make the moves of tokens agree with their balances, or say why they do not."""
+        transactions = self.gathered.transactions
+        native = self.gathered.native.key
+        found = [await difference(self.source, h, transactions, native) for h in histories]
+        for one in found:
+            if one.reason:
+                self.reasons[one.wanted] = one.reason
+        phony = {one.wanted.asset for one in found if one.phony}
+        sound = [one for one in found if one.wanted.asset not in phony]
+        blocks = await self.source.blocks([at for d in sound for at in d.adjustments if isinstance(at, int)])
+        times = {n: (b.hash, b.time) for n, b in blocks.items()}
+        for changed in adjusted(sound, transactions, times):
+            transactions[changed.txid or f"block {changed.block}"] = changed
+        self._drop(phony)
+        self._count(sound)
+
+    def _count(self, found: Sequence[Difference]) -> None:
+        """Say which tokens' balances move by more than their events."""
+        for one in found:
+            if one.adjustments:
+                between = any(isinstance(at, int) for at in one.adjustments)
+                word = "changes balances without transfers" if between else "keeps a part of what is sent"
+                self.notes.append(f"token {one.wanted.asset} {word}: balances are followed, not its events")
+
+    def _drop(self, phony: set[str]) -> None:
+        """Leave out the moves of tokens that change no balance, counted."""
+        for transaction in self.gathered.transactions.values():
+            kept = [m for m in transaction.moves if m.asset not in phony]
+            if len(kept) < len(transaction.moves):
+                dropped = len(transaction.moves) - len(kept)
+                transaction.left_out["phony"] = transaction.left_out.get("phony", 0) + dropped
+                transaction.moves = kept
+        self.notes += [f"token {asset} tells of transfers that change no balance: left out" for asset in sorted(phony)]
+
+    async def _name(self, assets: set[str]) -> None:
+        """What tokens are called."""
+        keys = sorted(k for k in assets - set(self.gathered.assets) if k != self.gathered.native.key)
+        self.gathered.assets |= await self.source.assets(keys) if keys else {}
+
+    async def _follow(self) -> None:
+        """Rounds: what do the rules need, fetch it. The headline and haircut lead, the others come after."""
+        lead = list(dict.fromkeys((self.parameters.rule, "haircut"))) if not self.parameters.backward else []
+        every = [self.parameters.rule] if self.parameters.backward else list(
+            dict.fromkeys((self.parameters.rule, *ALLOCATING)))  # fmt: skip
+        for rules in filter(None, (lead, every)):
+            while True:
+                ledger = self.gathered_ledger()
+                found = needs(ledger, self.thefts, self.tags, self.parameters, rules)
+                await self._name(found.assets)
+                room = self.limits.holdings - len(self.histories)
+                if not found.holdings or room <= 0:
+                    break
+                self.progress(f"{len(self.histories):,} holdings, {len(self.gathered.transactions):,} transactions")
+                await self._ask(found.holdings[:room])
+
+    def gathered_ledger(self) -> Ledger:
+        """The ledger so far."""
+        self.gathered.states = self.reasons
+        return self.gathered.ledger()
+
+    async def _check(self) -> None:
+        """Ask a second source for the same histories, and say where the two differ."""
+        if self.second is None:
+            return
+        self.progress("the second source")
+        try:
+            await self.second.open()
+            theirs = (await self.second.blocks([self.head.number])).get(self.head.number)
+            found = await self.second.histories(list(self.histories), self.window, self.limits.transactions)
+        except SourceError as fault:
+            self.notes.append(f"the second source could not be asked: {fault.problem}")
+            return
+        if theirs is None or theirs.hash != self.head.hash:
+            self.notes.append(f"the second source has another block {self.head.number}, or none")
+        for other in found:
+            mine = self.histories[other.wanted]
+            differs = set(mine.txids) ^ set(other.txids)
+            known = [(a, b) for a, b in ((mine.opening, other.opening), (mine.closing, other.closing))
+                     if a is not None and b is not None]  # fmt: skip
+            if not other.partial and (differs or any(a != b for a, b in known)):
+                self.reasons[other.wanted] = (
+                    f"two sources disagree: {len(differs)} transactions are known to one only" if differs
+                    else "two sources disagree on its balance"
+                )  # fmt: skip
+
+    def _close(self) -> None:
+        """Say of every holding that is still needed why it was not fetched."""
+        ledger = self.gathered_ledger()
+        why = "interrupted before it was fetched" if self.stopped else (
+            f"not fetched: the limit of {self.limits.holdings} holdings was reached")  # fmt: skip
+        rules = dict.fromkeys((self.parameters.rule, *(() if self.parameters.backward else ALLOCATING)))
+        try:
+            left = needs(ledger, self.thefts, self.tags, self.parameters, rules).holdings
+        except TheftError:
+            if self.stopped:
+                return
+            raise
+        for need in left:
+            self.reasons[Wanted(need.address, need.asset)] = why
+        self.gathered.states = self.reasons
+        self.gathered.notes = sorted(set(self.notes) | set(self.source.can.notes))
+
+
+def wrong_chain(theft: Theft, chain: str) -> TheftError:
+    """The fault of a theft on another chain than the source's."""
+    return TheftError(f"theft {quoted(theft.id)} is on chain {quoted(theft.chain)}, the source is of {quoted(chain)}",
+                      remedy="ask a source of its own chain")  # fmt: skip
+
+
+def cited(transactions: Sequence[LiveTransaction]) -> dict[int, str]:
+    """The blocks that transactions cite: number and hash."""
+    return {t.block: t.block_hash for t in transactions}

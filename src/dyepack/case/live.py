@@ -1,0 +1,175 @@
+"""A live trace from start to finish: sources opened, evidence kept, the ledger written into the case.
+
+    case/evidence/   every answer of the source, as it came
+    case/ledger/     the ledger made of them
+    case/ (rest)     as of any case (folder.py); case.json also says which source, up to which block, by which evidence
+
+Invariant: the same evidence gives the same case, without a network. Evidence of a chain that was reorganised while it
+was read is set aside whole (evidence.orphaned-1 ...) and the work begins again, a few times at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dyepack.case.cited import CitedCheck, check_cited
+from dyepack.case.folder import EVIDENCE, LEDGER
+from dyepack.case.gather import Gatherer, Limits
+from dyepack.case.gather_outputs import OutputGatherer
+from dyepack.errors import CaseError, UsageError
+from dyepack.progress import OnStep, no_step
+from dyepack.sources.bitcoin.store import BITCOIN, store
+from dyepack.sources.live.endpoint import Endpoint
+from dyepack.sources.live.errors import Reorganised
+from dyepack.sources.live.evidence import Evidence
+from dyepack.sources.live.fetch import Fetcher
+from dyepack.sources.live.heads import AsStanding
+from dyepack.sources.live.ledger import Gathered
+from dyepack.sources.live.open import source_of
+from dyepack.sources.live.source import AccountSource, OutputSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from dyepack.sources.bitcoin.result import BitcoinImport
+    from dyepack.sources.live.rates import Asked as Network
+    from dyepack.sources.live.source import BlockRef
+    from dyepack.tags.model import TagSet
+    from dyepack.tracing.resolve import Parameters
+    from dyepack.tracing.theft import Theft
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where a live trace asks and how: sources as users write them, hosts they allow, limits."""
+
+    source: str
+    second: str = ""
+    allow: Sequence[str] = ()
+    offline: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What a case says of the source behind it; `interrupted`: the user stopped it; what the network cost."""
+
+    facts: dict[str, Any]
+    interrupted: bool
+    network: Network
+
+
+def fetch(
+    asked: Asked, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, *, progress: OnStep = no_step
+) -> Fetched:
+    """Gather what a trace needs into the case's evidence and ledger."""
+    if asked.offline and not (case / EVIDENCE).is_dir():
+        raise CaseError(f"{case} holds no evidence", remedy="run the trace without --offline first")
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return asyncio.run(_fetch(asked, thefts, tags, parameters, case, progress))
+        except Reorganised as fault:
+            if asked.offline or attempt == _ATTEMPTS:
+                raise
+            _set_aside(case)
+            progress(f"the chain was reorganised ({fault.problem}): once more")
+    raise AssertionError
+
+
+def _set_aside(case: Path) -> None:
+    number = 1
+    while (case / f"{EVIDENCE}.orphaned-{number}").exists():
+        number += 1
+    (case / EVIDENCE).rename(case / f"{EVIDENCE}.orphaned-{number}")
+
+
+async def _fetch(
+    asked: Asked, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, progress: OnStep
+) -> Fetched:
+    endpoint = Endpoint.parse(asked.source, asked.allow)
+    other = Endpoint.parse(asked.second, asked.allow) if asked.second else None
+    async with AsyncExitStack() as open_things:
+        evidence = open_things.enter_context(Evidence(case / EVIDENCE, write=not asked.offline))
+        fetcher = await open_things.enter_async_context(Fetcher(endpoint, evidence, offline=asked.offline))
+        source, second = source_of(fetcher), None
+        if other is not None:
+            second = source_of(await open_things.enter_async_context(Fetcher(other, evidence, offline=asked.offline)))
+        work: Gatherer | OutputGatherer
+        if isinstance(source, AccountSource):
+            if second is not None and not isinstance(second, AccountSource):
+                raise UsageError("the two sources are of different kinds", remedy="check with one of the same model")
+            work = Gatherer(source, thefts, tags, parameters, asked.limits, second=second, progress=progress)
+        else:
+            if second is not None:
+                raise UsageError("a source of outputs is not checked with a second one", remedy="leave it out")
+            work = OutputGatherer(source, thefts, tags, parameters, asked.limits, progress=progress)
+        found = await _interruptible(work)
+        if not asked.offline and not work.stopped:
+            await _still_stands(endpoint, work.head)
+        digest = evidence.digest()
+        found.inputs = [{"name": EVIDENCE, "sha256": digest}]
+        if isinstance(found, Gathered):
+            found.write(case / LEDGER)
+        elif isinstance(source, OutputSource):
+            store(found, case / LEDGER, chain=source.chain, network=source.network, replace=True)
+    facts = {
+        "source": f"{endpoint.kind}+{endpoint.shown}", "second": f"{other.kind}+{other.shown}" if other else "",
+        "head": asdict(work.head), "window": asdict(work.window), "limits": asdict(asked.limits), "evidence": digest,
+    }  # fmt: skip
+    return Fetched(facts, work.stopped, fetcher.asked)
+
+
+async def _interruptible(work: Gatherer | OutputGatherer) -> Gathered | BitcoinImport:
+    """Run, and on Ctrl-C stop fetching and account for what is there."""
+    task: asyncio.Task[Gathered | BitcoinImport] = asyncio.create_task(work.run())
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _still_stands(endpoint: Endpoint, head: BlockRef) -> None:
+    """Reorganised if the block up to which was read is no longer in the chain."""
+    async with Fetcher(endpoint) as now:
+        source = source_of(now)
+        await source.open()
+        block = (await source.blocks([head.number])).get(head.number)
+    if block is None or block.hash != head.hash:
+        raise Reorganised(head.number, head.hash, block.hash if block else "gone")
+
+
+def recheck(source: str, allow: Sequence[str], blocks: Mapping[int, str]) -> CitedCheck:
+    """Whether blocks (number to hash) still stand in the chain, as a source sees it now."""
+
+    async def ask() -> CitedCheck:
+        async with Fetcher(Endpoint.parse(source, allow)) as now:
+            adapter = source_of(now)
+            await adapter.open()
+            return await check_cited(blocks, AsStanding(adapter, now.endpoint.shown))
+
+    return asyncio.run(ask())
+
+
+def identity(asked: Asked, case: Path) -> tuple[str, str]:
+    """The chain of a source and the key of its own coin; asked of the evidence where there is one."""
+
+    async def ask() -> tuple[str, str]:
+        endpoint = Endpoint.parse(asked.source, asked.allow)
+        with Evidence(case / EVIDENCE, write=not asked.offline) as evidence:
+            async with Fetcher(endpoint, evidence, offline=asked.offline) as fetcher:
+                source = source_of(fetcher)
+                await source.open()
+        return source.chain, source.native.key if isinstance(source, AccountSource) else BITCOIN.key
+
+    return asyncio.run(ask())

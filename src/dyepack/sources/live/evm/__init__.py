@@ -1,0 +1,1 @@
+"""Nodes of Ethereum and its kin, asked by JSON-RPC."""
