@@ -257,16 +257,12 @@ class Gatherer:
             return
         if theirs is None or theirs.hash != self.head.hash:
             self.notes.append(f"the second source has another block {self.head.number}, or none")
+        unsure = [other.partial for other in found if other.partial]
+        if unsure:
+            self.notes.append(f"the second source does not know {len(unsure)} of the histories whole: {unsure[0]}")
         for other in found:
-            mine = self.histories[other.wanted]
-            differs = set(mine.txids) ^ set(other.txids)
-            known = [(a, b) for a, b in ((mine.opening, other.opening), (mine.closing, other.closing))
-                     if a is not None and b is not None]  # fmt: skip
-            if not other.partial and (differs or any(a != b for a, b in known)):
-                self.reasons[other.wanted] = (
-                    f"two sources disagree: {len(differs)} transactions are known to one only" if differs
-                    else "two sources disagree on its balance"
-                )  # fmt: skip
+            if why := _disagreement(self.histories[other.wanted], other):
+                self.reasons[other.wanted] = f"two sources disagree {why}"
 
     def _close(self) -> None:
         """Say of every holding that is still needed why it was not fetched."""
@@ -284,6 +280,15 @@ class Gatherer:
             self.reasons[Wanted(need.address, need.asset)] = why
         self.gathered.states = self.reasons
         self.gathered.notes = sorted(set(self.notes) | set(self.source.can.notes))
+
+
+def _disagreement(mine: History, other: History) -> str:
+    """In what two histories of one holding differ, "" if in nothing that both tell."""
+    balances = ((mine.opening, other.opening), (mine.closing, other.closing))
+    if any(a != b for a, b in balances if a is not None and b is not None):
+        return "on its balance"
+    differs = set(mine.txids) ^ set(other.txids)
+    return f"on {len(differs)} of its transactions" if differs and not other.partial else ""
 
 
 def wrong_chain(theft: Theft, chain: str) -> TheftError:

@@ -18,6 +18,7 @@ from dyepack.cli.case import case_commands
 from dyepack.cli.clusters import clusters
 from dyepack.cli.demo import demo
 from dyepack.cli.exposure import exposure
+from dyepack.cli.follow import follow
 from dyepack.cli.import_bank import bank
 from dyepack.cli.import_bitcoin import bitcoin
 from dyepack.cli.ledger import import_app, ledger_app
@@ -47,6 +48,7 @@ app.command()(trace)
 case_commands(app)
 app.command()(clusters)
 app.command()(exposure)
+app.command()(follow)
 
 
 def _version(value: bool) -> None:

@@ -110,6 +110,14 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=True) + "\n"
 
 
+def line(value: Any) -> None:
+    """A result object as one line of JSON, written through at once."""
+    import json
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
 def csv_text(header: list[str], rows: list[list[Any]]) -> str:
     """Rows as CSV, safe to open in a spreadsheet."""
     import csv

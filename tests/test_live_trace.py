@@ -1,0 +1,192 @@
+"""Live traces as users meet them: stopped and gone on with, bounded, checked with a second source, badly asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dyepack.case.folder import Case
+from dyepack.cli.app import main
+from dyepack.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED
+from tests.anvil import Anvil, anvil
+from tests.faulty import faulty
+from tests.incident import ACCOUNTS, GENESIS, Incident, play
+from tests.live_case import Traced, totals, trace
+
+pytestmark = [pytest.mark.node, pytest.mark.slow]
+
+PROGRAM = [sys.executable, "-c", "from dyepack.cli.app import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Anvil]:
+    with anvil(GENESIS, ACCOUNTS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def incident(node: Anvil) -> Incident:
+    return play(node)
+
+
+def words_of(incident: Incident, folder: Path, source: str, *more: str) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    theft, tags = incident.write(folder)
+    return ["trace", "--from", source, "--allow-host", "127.0.0.1", "--theft", str(theft), "--tags", str(tags),
+            "--out", str(folder / "case"), "--depth", "0", *more]  # fmt: skip
+
+
+def test_a_trace_that_is_stopped_leaves_a_valid_case_and_goes_on(
+    node: Anvil, incident: Incident, tmp_path: Path
+) -> None:
+    """Ctrl-C in the middle: exit 130, books that balance, the gap says why; then the same command makes it whole."""
+    words = words_of(incident, tmp_path, f"evm+{node.url}#rate=6")
+    running = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = tmp_path / "case" / "evidence" / "answers.jsonl"
+    for _ in range(600):
+        time.sleep(0.05)
+        if lines.exists() and lines.read_bytes().count(b"\n") > 20:
+            break
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == EXIT_INTERRUPTED, err
+    assert "Traceback" not in err
+    assert "interrupted before it was fetched" in out
+    stopped = Case(tmp_path / "case")
+    assert not stopped.statement.complete
+    assert {t.reason for t in stopped.statement.terminals if t.stop == "gap"} >= {
+        "partial: interrupted before it was fetched"
+    }
+    answers = lines.read_bytes().count(b"\n")
+    again = trace(f"evm+{node.url}", incident, tmp_path, "--replace")
+    assert again.code == 0
+    assert again.totals("fifo") == totals(incident.truth("fifo"))
+    assert lines.read_bytes().count(b"\n") > answers
+    whole = trace(f"evm+{node.url}", incident, tmp_path / "fresh")
+    for name in ("statement.json", "moves.csv", "tags.csv"):
+        assert (again.case / name).read_bytes() == (whole.case / name).read_bytes()
+
+
+def test_a_limit_of_places_ends_in_gaps_that_say_so(node: Anvil, incident: Incident, tmp_path: Path) -> None:
+    found = trace(f"evm+{node.url}", incident, tmp_path, "--most-places", "5")
+    assert found.code == EXIT_INCOMPLETE
+    statement = Case(found.case).statement
+    reasons = {t.reason for t in statement.terminals if t.stop == "gap" and t.amount("fifo")}
+    assert reasons == {"partial: not fetched: the limit of 5 holdings was reached"}
+    assert any("limit of 5 holdings" in note for note in statement.notes)
+
+
+def test_a_holding_of_more_transactions_than_allowed_is_cut_and_says_so(
+    node: Anvil, incident: Incident, tmp_path: Path
+) -> None:
+    found = trace(f"evm+{node.url}", incident, tmp_path, "--most-transactions", "2")
+    assert found.code == EXIT_INCOMPLETE
+    reasons = {t.reason for t in Case(found.case).statement.terminals if t.stop == "gap" and t.amount("fifo")}
+    assert any("2 transactions" in reason for reason in reasons), reasons
+
+
+def test_a_second_source_that_agrees_changes_nothing_but_the_record(
+    node: Anvil, incident: Incident, tmp_path: Path
+) -> None:
+    with faulty(node.url) as other:
+        found = trace(f"evm+{node.url}", incident, tmp_path, "--check-with", f"evm+{other.url}")
+    assert found.code == 0
+    assert found.totals("haircut") == totals(incident.truth("haircut"))
+    assert "checked with evm+http://127.0.0.1" in Case(found.case).statement.notes[0]
+
+
+def test_a_second_source_that_disagrees_makes_the_statement_incomplete(
+    node: Anvil, incident: Incident, tmp_path: Path
+) -> None:
+    with anvil(GENESIS, ACCOUNTS) as other:
+        assert play(other).blocks == incident.blocks
+        other.rpc("anvil_setBalance", incident.who["thief"], "0x1")
+        found = trace(f"evm+{node.url}", incident, tmp_path, "--check-with", f"evm+{other.url}")
+    assert found.code == EXIT_INCOMPLETE
+    reasons = {t.reason for t in Case(found.case).statement.terminals if t.stop == "gap"}
+    assert "partial: two sources disagree on its balance" in reasons
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--offline"], "holds no evidence"),
+        (["--from", "evm+http://127.0.0.1:9", "--ledger", "L"], "a ledger or a live source"),
+        (["--ledger", "L", "--offline"], "go with --from"),
+        (["--from", "tv+https://example.org"], "no source is called 'tv'"),
+        (["--from", "https://example.org"], "KIND+URL"),
+    ],
+)  # fmt: skip
+def test_words_that_do_not_fit(
+    words: list[str], said: str, incident: Incident, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theft, _ = incident.write(tmp_path)
+    start = [] if "--ledger" in words or "--from" in words else ["--from", "evm+https://example.org"]
+    with pytest.raises(SystemExit) as left:
+        main(["trace", "--theft", str(theft), "--out", str(tmp_path / "case"), *start, *words])
+    assert left.value.code in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+def test_backward_from_a_payment_to_the_exchange(node: Anvil, incident: Incident, tmp_path: Path) -> None:
+    """Where did the money of the drain come from? Whole histories from block 0 on, and the books balance."""
+    theft, tags = incident.write(tmp_path)
+    command = [
+        "-q", "trace", "--from", f"evm+{node.url}", "--allow-host", "127.0.0.1", "--tx", incident.drains[1], "--tags",
+        str(tags), "--out", str(tmp_path / "case"), "--depth", "0", "--backward", "--json",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit) as left:
+        main(command)
+    assert left.value.code in (0, EXIT_INCOMPLETE)
+    statement = Case(tmp_path / "case").statement
+    assert statement.direction == "backward"
+    assert statement.total("native") > 0
+    assert theft.exists()
+
+
+def test_following_the_head_shows_what_was_committed_and_taken_back(tmp_path: Path) -> None:
+    with anvil() as chain:
+        chain.mine()
+        words = ["follow", f"evm+{chain.url}", "--state", str(tmp_path / "S"), "--depth", "0", "--allow-host",
+                 "127.0.0.1", "--interval", "0.1", "--events", "3"]  # fmt: skip
+        running = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, text=True)
+        assert running.stdout is not None
+        first = json.loads(running.stdout.readline())
+        chain.mine()
+        second = json.loads(running.stdout.readline())
+        chain.reorg(1)
+        third = json.loads(running.stdout.readline())
+        running.wait(timeout=30)
+        running.stdout.close()
+    assert [e["kind"] for e in (first, second, third)] == ["commit", "commit", "reorg"]
+    assert third["reverted"] == [{k: v for k, v in second["committed"][0].items() if k != "transactions"}]
+    assert running.returncode == 0
+
+
+def test_a_case_of_a_live_trace_reruns_from_its_own_ledger(
+    node: Anvil, incident: Incident, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = trace(f"evm+{node.url}", incident, tmp_path)
+    for words in (["rerun", str(found.case)], ["statement", str(found.case)]):
+        with pytest.raises(SystemExit) as left:
+            main(words)
+        assert left.value.code == 0
+    assert "re-run to the same bytes" in capsys.readouterr().out
+    shutil.rmtree(found.case / "evidence" / "bodies")
+    gone = trace(f"evm+{node.url}", incident, tmp_path, "--offline")
+    assert gone.code == 1
+
+
+def test_a_complete_case_is_not_overwritten_unasked(node: Anvil, incident: Incident, tmp_path: Path) -> None:
+    found: Traced = trace(f"evm+{node.url}", incident, tmp_path)
+    before = found.files()
+    assert trace(f"evm+{node.url}", incident, tmp_path).code == 1
+    assert found.files() == before
