@@ -1,7 +1,7 @@
 """A real EVM node for tests: anvil on a free port, blocks mined only when asked, accounts of a fixed mnemonic.
 
 Invariant: the same calls give the same chain, hash for hash: block times are set, order is that of sending, nonces and
-gas prices are explicit. Found in $DYEPACK_NODE/node_modules, else in the checkout's own node_modules (`npm install`).
+gas prices are explicit. Found in node_modules under $DYEPACK_NODE, the checkout, or tests/node.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def anvil(alloc: dict[str, int] | None = None, accounts: int = 40, extra: Sequen
     """
     found = binary()
     if found is None:
-        pytest.skip("anvil is not installed: npm install --prefix . in tests/node, or set DYEPACK_NODE")
+        pytest.skip("anvil is not installed: npm install --prefix tests/node, or set DYEPACK_NODE")
     with tempfile.TemporaryDirectory(prefix="dyepack-anvil-") as folder:
         genesis = Path(folder) / "genesis.json"
         genesis.write_text(json.dumps(_genesis({FIRST: 10**6 * ETHER} if alloc is None else alloc)), encoding="utf-8")

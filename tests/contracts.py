@@ -37,9 +37,11 @@ process.stdin.on('data', d => text += d).on('end', () => process.stdout.write(so
 
 
 def node_modules() -> Path:
-    """Where the npm packages of tests/node/package.json are: $DYEPACK_NODE/node_modules, else the checkout's."""
+    """Where the npm packages of tests/node/package.json are: under $DYEPACK_NODE, the checkout, or tests/node."""
     named = os.environ.get("DYEPACK_NODE")
-    return (Path(named) if named else HERE.parent) / "node_modules"
+    places = [Path(named)] if named else [HERE.parent, HERE / "node"]
+    found = [place / "node_modules" for place in places if (place / "node_modules" / "solc").is_dir()]
+    return found[0] if found else places[-1] / "node_modules"
 
 
 def digest(data: bytes) -> bytes:

@@ -298,10 +298,12 @@ class _Story:
         grumpy, mean = w["grumpy"], 10
         data = call("tries(address[])", [grumpy])
         w.act(w["noise1"], grumpy, data, Move(w["noise1"], grumpy, NATIVE, mean), value=mean)
+        w.mine()
         w.act(poisoner, w["stash"], call("setOperator(address)", poisoner))
         moved = 40_000 * USD + 9
         data = call("payToken(address,address,uint256)", w["usdt"], w["deposit2"], moved)
         w.act(poisoner, w["stash"], data, Move(w["stash"], w["deposit2"], w["usdt"], moved))
+        w.mine()
         w.pay(thief, w["hot"], 10 * ETHER + 10, gas=40_000)
         w.pay(thief, DEAD, ETHER // 2)
         w.mine()

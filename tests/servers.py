@@ -144,7 +144,8 @@ class Server:
             self.connections += 1
             ws = web.WebSocketResponse()
             await ws.prepare(request)
-            await self._socket(ws)
+            with contextlib.suppress(ConnectionError):
+                await self._socket(ws)
             return ws
         body = await request.read()
         seen = Seen(

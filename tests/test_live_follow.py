@@ -202,6 +202,7 @@ async def settle(follower: Follower) -> None:
         quiet = 0 if await follower.step() else quiet + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_random_schedules_equal_a_fresh_rebuild(part: int, tmp_path: Path) -> None:
     total: Counter[str] = Counter()

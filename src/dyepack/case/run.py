@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dyepack.case.needs import known_tags
 from dyepack.ledger.content import time_text
 from dyepack.ledger.utxo.reader import UtxoLedger
+from dyepack.patterns.poisoning import lookalikes, poisoning_notes
 from dyepack.progress import OnStep, no_step
 from dyepack.tags.naming import place_names, stops
 from dyepack.tracing.account import build
@@ -25,6 +26,7 @@ from dyepack.tracing.utxo import resolve as utxo_resolve
 
 if TYPE_CHECKING:
     from dyepack.ledger.open import AnyLedger
+    from dyepack.ledger.reader import Ledger
     from dyepack.tags.model import TagSet
     from dyepack.tracing.statement import Flow, Statement
     from dyepack.tracing.theft import Theft
@@ -77,9 +79,17 @@ def trace(
         progress("statement")
         statement = build(ledger, resolved, runs, balances, parameters, names, title)
         moves = dyed_moves(ledger, resolved.plan, runs[parameters.rule])
+        statement.notes += poisoning_notes(lookalikes(ledger, _followed_places(ledger, moves)))
     if live is not None:
         statement.notes.insert(0, _followed(live))
     return Trace(thefts, parameters, ledger.sha256, ledger.chain, used, statement, moves, live)
+
+
+def _followed_places(ledger: Ledger, moves: list[DyedMove]) -> set[int]:
+    """The addresses that dyed money was followed to or from, hubs and services apart."""
+    texts = {m.source for m in moves} | {m.target for m in moves if m.stop == "carried"}
+    found = {ledger.find_address(text) for text in texts - {""}}
+    return {address for address in found if address is not None}
 
 
 def _followed(live: dict[str, Any]) -> str:

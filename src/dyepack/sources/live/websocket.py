@@ -135,6 +135,7 @@ class Socket:
         if ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
             error = _bad("is too large")
         self._tell(error)
+        await ws.close()
 
     def _hand_out(self, body: bytes) -> None:
         """A message, freed of secrets first, goes to whoever waits for it."""
