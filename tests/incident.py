@@ -287,7 +287,9 @@ class _Story:
         w = self.world
         thief, poisoner, deposit = w["thief"], w["poisoner"], w["deposit1"]
         fake = w.who["look-alike"] = deposit[:6] + address_of("look-alike")[6:-4] + deposit[-4:]
+        w.pay(thief, deposit, 7 * ETHER + 7)
         w.pay(poisoner, fake, ETHER)
+        w.mine()
         w.act(poisoner, w["usdt"], call("transferFrom(address,address,uint256)", thief, fake, 0))
         data = call("say(address[],address[],uint256)", [thief, w["usdtholder"]], [fake, fake], 900_000 * USD + 1)
         w.act(poisoner, w["phony"], data)

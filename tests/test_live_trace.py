@@ -75,6 +75,21 @@ def test_a_trace_that_is_stopped_leaves_a_valid_case_and_goes_on(
         assert (again.case / name).read_bytes() == (whole.case / name).read_bytes()
 
 
+def test_poison_is_classed_counted_and_kept_out_of_totals(node: Anvil, incident: Incident, tmp_path: Path) -> None:
+    """Dust of a look-alike, a transfer of nothing in the thief's name, a collectible, phony events, a failure."""
+    found = trace(f"evm+{node.url}", incident, tmp_path)
+    assert found.totals("fifo") == totals(incident.truth("fifo"))
+    statement = Case(found.case).statement
+    poison = [note for note in statement.notes if incident.who["look-alike"][:10] in note]
+    assert len(poison) == 1, statement.notes
+    assert incident.who["deposit1"][:10] in poison[0]
+    counts = json.loads(next((found.case / "ledger").glob("*/manifest.json")).read_text())["counts"]
+    assert {name: counts[name] for name in ("forged_sender", "zero_value", "nft", "failed")} == {
+        "forged_sender": 1, "zero_value": 1, "nft": 1, "failed": 1,
+    }  # fmt: skip
+    assert incident.who["phony"] not in statement.assets
+
+
 def test_a_limit_of_places_ends_in_gaps_that_say_so(node: Anvil, incident: Incident, tmp_path: Path) -> None:
     found = trace(f"evm+{node.url}", incident, tmp_path, "--most-places", "5")
     assert found.code == EXIT_INCOMPLETE
