@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dyepack.case.ahead import ahead
 from dyepack.case.needs import Need, needs
 from dyepack.errors import TheftError, quoted
 from dyepack.progress import OnStep, no_step
@@ -20,7 +21,7 @@ from dyepack.sources.live.source import NO_INTERNAL, BlockRef, History, LiveTran
 from dyepack.tracing.rules import ALLOCATING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from dyepack.ledger.reader import Ledger
     from dyepack.sources.live.source import AccountSource
@@ -55,6 +56,7 @@ class Gatherer:
         self.head = BlockRef(0, "", "", 0)
         self.gathered: Gathered
         self.stopped = False
+        self.phony: set[str] = set()
         self.notes: list[str] = []
 
     async def run(self) -> Gathered:
@@ -134,6 +136,7 @@ class Gatherer:
             elif found.block > self.head.number:
                 missing[txid] = f"its block {found.block} is later than the last one looked at, {self.head.number}"
             else:
+                self._drop([found])
                 self.gathered.transactions[txid] = found
         return missing
 
@@ -196,7 +199,9 @@ class Gatherer:
         times = {n: (b.hash, b.time) for n, b in blocks.items()}
         for changed in adjusted(sound, transactions, times):
             transactions[changed.txid or f"block {changed.block}"] = changed
-        self._drop(phony)
+        self.phony |= phony
+        self.notes += [f"token {asset} tells of transfers that change no balance: left out" for asset in sorted(phony)]
+        self._drop(transactions.values())
         self._count(sound)
 
     def _count(self, found: Sequence[Difference]) -> None:
@@ -207,15 +212,14 @@ class Gatherer:
                 word = "changes balances without transfers" if between else "keeps a part of what is sent"
                 self.notes.append(f"token {one.wanted.asset} {word}: balances are followed, not its events")
 
-    def _drop(self, phony: set[str]) -> None:
+    def _drop(self, transactions: Iterable[LiveTransaction]) -> None:
         """Leave out the moves of tokens that change no balance, counted."""
-        for transaction in self.gathered.transactions.values():
-            kept = [m for m in transaction.moves if m.asset not in phony]
+        for transaction in transactions:
+            kept = [m for m in transaction.moves if m.asset not in self.phony]
             if len(kept) < len(transaction.moves):
                 dropped = len(transaction.moves) - len(kept)
                 transaction.left_out["phony"] = transaction.left_out.get("phony", 0) + dropped
                 transaction.moves = kept
-        self.notes += [f"token {asset} tells of transfers that change no balance: left out" for asset in sorted(phony)]
 
     async def _name(self, assets: set[str]) -> None:
         """What tokens are called."""
@@ -229,14 +233,24 @@ class Gatherer:
             dict.fromkeys((self.parameters.rule, *ALLOCATING)))  # fmt: skip
         for rules in filter(None, (lead, every)):
             while True:
-                ledger = self.gathered_ledger()
-                found = needs(ledger, self.thefts, self.tags, self.parameters, rules)
+                found = needs(self.gathered_ledger(), self.thefts, self.tags, self.parameters, rules)
                 await self._name(found.assets)
-                room = self.limits.holdings - len(self.histories)
-                if not found.holdings or room <= 0:
+                if not found.holdings or not await self._go_on(found.holdings):
                     break
-                self.progress(f"{len(self.histories):,} holdings, {len(self.gathered.transactions):,} transactions")
-                await self._ask(found.holdings[:room])
+
+    async def _go_on(self, wanted: list[Need]) -> bool:
+        """Fetch what is wanted, and what the money needs from there on; False at the limit of holdings."""
+        while wanted:
+            room = self.limits.holdings - len(self.histories)
+            if room <= 0:
+                return False
+            self.progress(f"{len(self.histories):,} holdings, {len(self.gathered.transactions):,} transactions")
+            await self._ask(wanted[:room])
+            reached = [n for n in wanted[:room] if Wanted(n.address, n.asset) in self.histories]
+            self.gathered.states = self.reasons
+            wanted = [] if self.parameters.backward else ahead(
+                self.gathered, self.histories, reached, self.thefts, self.tags, self.parameters)  # fmt: skip
+        return True
 
     def gathered_ledger(self) -> Ledger:
         """The ledger so far."""

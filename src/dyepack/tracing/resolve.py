@@ -90,6 +90,16 @@ def resolve(ledger: Ledger, thefts: list[Theft], parameters: Parameters, stops: 
     return out
 
 
+def plan_of(
+    ledger: Ledger, leg_moves: dict[int, int], thefts: list[Theft], parameters: Parameters, stops: Mapping[str, Stop]
+) -> Plan:
+    """The plan of thefts whose moves are known by other means, with the stops and limits of these parameters."""
+    out = Resolved(Plan(leg_moves), [], [])
+    out.plan.stops = stop_places(ledger, thefts, parameters, stops, out.notes)
+    _add_limits(ledger, out, parameters)
+    return out.plan
+
+
 def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
     number = len(out.legs) + 1
     asset = ledger.asset_id(leg.asset)

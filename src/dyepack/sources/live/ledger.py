@@ -19,13 +19,14 @@ from dyepack.ledger.schema import AFTER_TRANSACTIONS, MoveKind, OversizeMove, Ra
 from dyepack.ledger.writer import manifest_of, publish
 from dyepack.money import MAX_AMOUNT, Asset
 from dyepack.sources.identifiers import ADDRESS, HASH
+from dyepack.sources.live.source import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from dyepack.ledger.schema import U8
-    from dyepack.sources.live.source import LiveTransaction, Wanted
+    from dyepack.sources.live.source import LiveTransaction
 
 _REASONS = 200
 """Reasons that a ledger names in its own words; the column of states holds one byte."""
@@ -87,14 +88,10 @@ class Gathered:
     def _states(self, built: Built, states: list[str]) -> U8:
         """The state of each holding; reasons are added to `states`."""
         state = np.full(built.counts["holdings"], COUNTERPARTY, np.uint8)
-        width = built.columns["address_id"].shape[1]
-        address = {row.tobytes(): i for i, row in enumerate(built.columns["address_id"])}
-        asset = {key: i for i, key in enumerate(built.assets)}
-        number = {(int(k) >> 32, int(k) & 0xFFFFFFFF): i for i, k in enumerate(built.columns["holding_key"].tolist())}
-        for wanted, reason in sorted(self.states.items(), key=lambda s: (s[0].asset, s[0].address)):
-            raw = _raw(wanted.address, hexadecimal=self.hex_addresses).ljust(width, b"\0")
-            at = number.get((asset.get(wanted.asset, -1), address.get(raw, -1)))
-            if at is not None:
+        texts = [_text(row.tobytes(), hexadecimal=self.hex_addresses) for row in built.columns["address_id"]]
+        for at, key in enumerate(built.columns["holding_key"].tolist()):
+            reason = self.states.get(Wanted(texts[key & 0xFFFFFFFF], built.assets[key >> 32]))
+            if reason is not None:
                 state[at] = _state_number(states, reason)
         return state
 
@@ -113,6 +110,10 @@ def _state_number(states: list[str], reason: str) -> int:
 
 def _raw(address: str, *, hexadecimal: bool) -> bytes:
     return bytes.fromhex(address[2:]) if hexadecimal else address.encode()
+
+
+def _text(raw: bytes, *, hexadecimal: bool) -> str:
+    return f"0x{raw.hex()}" if hexadecimal else raw.rstrip(b"\0").decode()
 
 
 class _Rows:
