@@ -62,11 +62,9 @@ def test_a_trace_that_is_stopped_leaves_a_valid_case_and_goes_on(
     assert "interrupted before it was fetched" in out
     stopped = Case(tmp_path / "case")
     assert not stopped.statement.complete
-    assert {t.reason for t in stopped.statement.terminals if t.stop == "gap"} >= {
-        "partial: interrupted before it was fetched"
-    }
+    assert {t.reason for t in stopped.statement.terminals if t.stop == "gap"} >= {"interrupted before it was fetched"}
     answers = lines.read_bytes().count(b"\n")
-    again = trace(f"evm+{node.url}", incident, tmp_path, "--replace")
+    again = trace(f"evm+{node.url}", incident, tmp_path)
     assert again.code == 0
     assert again.totals("fifo") == totals(incident.truth("fifo"))
     assert lines.read_bytes().count(b"\n") > answers
@@ -95,8 +93,8 @@ def test_a_limit_of_places_ends_in_gaps_that_say_so(node: Anvil, incident: Incid
     assert found.code == EXIT_INCOMPLETE
     statement = Case(found.case).statement
     reasons = {t.reason for t in statement.terminals if t.stop == "gap" and t.amount("fifo")}
-    assert reasons == {"partial: not fetched: the limit of 5 holdings was reached"}
-    assert any("limit of 5 holdings" in note for note in statement.notes)
+    assert reasons == {"not fetched: the limit of 5 places was reached"}
+    assert any("limit of 5 places" in note for note in statement.notes)
 
 
 def test_a_holding_of_more_transactions_than_allowed_is_cut_and_says_so(
@@ -127,7 +125,7 @@ def test_a_second_source_that_disagrees_makes_the_statement_incomplete(
         found = trace(f"evm+{node.url}", incident, tmp_path, "--check-with", f"evm+{other.url}")
     assert found.code == EXIT_INCOMPLETE
     reasons = {t.reason for t in Case(found.case).statement.terminals if t.stop == "gap"}
-    assert "partial: two sources disagree on its balance" in reasons
+    assert "two sources disagree on its balance" in reasons
 
 
 @pytest.mark.parametrize(
@@ -170,7 +168,7 @@ def test_backward_from_a_payment_to_the_exchange(node: Anvil, incident: Incident
 def test_following_the_head_shows_what_was_committed_and_taken_back(tmp_path: Path) -> None:
     with anvil() as chain:
         chain.mine()
-        words = ["follow", f"evm+{chain.url}", "--state", str(tmp_path / "S"), "--depth", "0", "--allow-host",
+        words = ["head", f"evm+{chain.url}", "--state", str(tmp_path / "S"), "--depth", "0", "--allow-host",
                  "127.0.0.1", "--interval", "0.1", "--events", "3"]  # fmt: skip
         running = subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, text=True)
         assert running.stdout is not None

@@ -2,7 +2,7 @@
 
 A replay of the whole ledger after each round of fetching would make a long chain of hops cost the square of its length.
 Instead the dyed units that arrived at the holdings of the last round are laid over a small ledger of just these
-holdings' transactions, under haircut, which reaches whatever another allocating rule reaches.
+holdings' transactions, under the rules that lead.
 Invariant: this only says what to fetch next. What it leaves out, as money that comes together with dye from elsewhere,
 the whole replay that always follows asks for.
 """
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
     from dyepack.tracing.resolve import Parameters
     from dyepack.tracing.theft import Theft
 
-RULE = "haircut"
 _REST = 1 << 30
 """Added to the index of a move for the part of it that is clean."""
 
 
 def ahead(
     gathered: Gathered, histories: Mapping[Wanted, History], reached: Sequence[Need], thefts: list[Theft],
-    tags: TagSet, parameters: Parameters,
+    tags: TagSet, parameters: Parameters, rules: Sequence[str],
 ) -> list[Need]:  # fmt: skip
     """The holdings that the dye which reached some holdings needs next, in order."""
     arrivals: dict[MoveKey, int] = {key: units for need in reached for key, units in need.arrivals.items()}
@@ -54,7 +53,7 @@ def ahead(
     least = min(need.hop for need in reached)
     near = replace(parameters, hops=max(parameters.hops - least, 1) if parameters.hops else 0)
     plan = plan_of(ledger, legs, thefts, fitting(ledger, near), stops(known_tags(ledger, tags)))
-    return [replace(need, hop=need.hop + least) for need in needs_of(ledger, plan, [RULE]).holdings]
+    return [replace(need, hop=need.hop + least) for need in needs_of(ledger, plan, rules).holdings]
 
 
 def _parted(transaction: LiveTransaction, arrivals: Mapping[MoveKey, int]) -> LiveTransaction:

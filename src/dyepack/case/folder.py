@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dyepack.case.run import Trace
+    from dyepack.ledger.open import AnyLedger
     from dyepack.tags.model import TagSet
 
 FORMAT = 1
@@ -90,12 +91,28 @@ def check_place(path: Path, *, replace: bool, live: bool = False) -> None:
     """CaseError if `path` is taken and is no case to be replaced; `live`: what a live trace left there may stay."""
     held = {p.name for p in path.iterdir()} if path.is_dir() else {""} if path.exists() else set()
     if live:
+        held = set() if _is_interrupted(path) else held
         held = {n for n in held if n not in {LEDGER, EVIDENCE} and not n.startswith(f"{EVIDENCE}.")}
     if held:
         if not replace:
             raise CaseError(f"{path} already exists", remedy="choose another --out, or say --replace")
         if not (path / "case.json").is_file():
             raise CaseError(f"{path} is not a case folder, so it is not replaced", remedy="choose another --out")
+
+
+def _is_interrupted(path: Path) -> bool:
+    """Whether a folder holds a live case that its user stopped: the same command goes on with it."""
+    try:
+        about = json.loads((path / "case.json").read_bytes())
+        return bool(about["live"]["interrupted"])
+    except (OSError, *_DAMAGE):
+        return False
+
+
+def unfinish(path: Path) -> None:
+    """Make a case no whole one any more, because its ledger is about to be replaced."""
+    (path / "SHA256").unlink(missing_ok=True)
+    (path / CHECKS).unlink(missing_ok=True)
 
 
 def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:
@@ -126,8 +143,7 @@ def _write_live(trace: Trace, path: Path, *, replace: bool) -> None:
     check_place(path, replace=replace, live=True)
     files = files_of(trace)
     try:
-        (path / "SHA256").unlink(missing_ok=True)
-        (path / CHECKS).unlink(missing_ok=True)
+        unfinish(path)
         shutil.rmtree(path / "thefts", ignore_errors=True)
         for name, raw in files.items():
             file = path / name
@@ -206,16 +222,27 @@ class Case:
         """Whether the case was followed on a live source."""
         return "live" in self.about
 
-    @property
-    def ledger(self) -> Path:
-        """Where the ledger of a live trace is; CaseError if the case was traced on a ledger of its own."""
-        if not self.is_live:
-            raise CaseError(f"{self.path} does not hold its ledger", remedy="name it: --ledger FOLDER")
-        return self.path / LEDGER
+    def open_ledger(self, path: Path | None = None) -> AnyLedger:
+        """The ledger of the case, by default the one that a live trace keeps in it; CaseError if it is another one."""
+        if path is None and not self.is_live:
+            raise CaseError(f"{self.path} was not followed live, so it does not hold its ledger",
+                            remedy="name the ledger that it was traced on: rerun CASE --ledger FOLDER")  # fmt: skip
+        found = open_ledger(path or self.path / LEDGER)
+        if found.sha256 != self.about["ledger"]["sha256"]:
+            again = "make the case again from its evidence: trace --offline" if path is None else (
+                "give the ledger with the hash in case.json")  # fmt: skip
+            raise CaseError(f"{path or self.path / LEDGER} is not the ledger of this case", remedy=again)
+        if wrong := found.verify():
+            raise CaseError(f"the ledger of {self.path} was changed since: {', '.join(wrong)}",
+                            remedy="import it again, or make a live case again with trace --offline")  # fmt: skip
+        return found
 
     def cited(self) -> dict[int, str]:
         """The blocks that the ledger of a live trace cites: number and hash."""
-        ledger = open_ledger(self.ledger)
+        if not self.is_live:
+            raise CaseError(f"{self.path} was not followed live, so it cites no blocks by their hashes",
+                            remedy="follow the theft live: trace --from SOURCE")  # fmt: skip
+        ledger = self.open_ledger()
         numbers = ledger.block_height if isinstance(ledger, UtxoLedger) else ledger.block_number
         start = "" if isinstance(ledger, UtxoLedger) else "0x"
         return {n: start + row.tobytes().hex() for n, row in zip(numbers.tolist(), ledger.block_id, strict=True)}

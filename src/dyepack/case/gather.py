@@ -16,7 +16,7 @@ from dyepack.errors import TheftError, quoted
 from dyepack.progress import OnStep, no_step
 from dyepack.sources.live.errors import Reorganised, SourceError, Unreachable
 from dyepack.sources.live.ledger import Gathered
-from dyepack.sources.live.reconcile import Difference, adds_up, adjusted, difference
+from dyepack.sources.live.reconcile import Difference, adds_up, adjusted, between_key, difference
 from dyepack.sources.live.source import NO_INTERNAL, BlockRef, History, LiveTransaction, Wanted, Window
 from dyepack.tracing.rules import ALLOCATING
 
@@ -29,14 +29,12 @@ if TYPE_CHECKING:
     from dyepack.tracing.resolve import Parameters
     from dyepack.tracing.theft import Theft
 
-LAST_BLOCK = 0xFFFFFFFE
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a live trace fetches at most: holdings, and transactions of one; `depth`: blocks left on the head."""
+    """How much a live trace asks for at most: holdings or outputs, and transactions of one; `depth`: confirmations."""
 
-    holdings: int = 2000
+    places: int = 2000
     transactions: int = 5000
     depth: int = 12
 
@@ -198,7 +196,7 @@ class Gatherer:
         blocks = await self.source.blocks([at for d in sound for at in d.adjustments if isinstance(at, int)])
         times = {n: (b.hash, b.time) for n, b in blocks.items()}
         for changed in adjusted(sound, transactions, times):
-            transactions[changed.txid or f"block {changed.block}"] = changed
+            transactions[changed.txid or between_key(changed.block)] = changed
         self.phony |= phony
         self.notes += [f"token {asset} tells of transfers that change no balance: left out" for asset in sorted(phony)]
         self._drop(transactions.values())
@@ -214,7 +212,7 @@ class Gatherer:
 
     def _drop(self, transactions: Iterable[LiveTransaction]) -> None:
         """Leave out the moves of tokens that change no balance, counted."""
-        for transaction in transactions:
+        for transaction in transactions if self.phony else ():
             kept = [m for m in transaction.moves if m.asset not in self.phony]
             if len(kept) < len(transaction.moves):
                 dropped = len(transaction.moves) - len(kept)
@@ -235,13 +233,13 @@ class Gatherer:
             while True:
                 found = needs(self.gathered_ledger(), self.thefts, self.tags, self.parameters, rules)
                 await self._name(found.assets)
-                if not found.holdings or not await self._go_on(found.holdings):
+                if not found.holdings or not await self._go_on(found.holdings, rules):
                     break
 
-    async def _go_on(self, wanted: list[Need]) -> bool:
+    async def _go_on(self, wanted: list[Need], rules: Sequence[str]) -> bool:
         """Fetch what is wanted, and what the money needs from there on; False at the limit of holdings."""
         while wanted:
-            room = self.limits.holdings - len(self.histories)
+            room = self.limits.places - len(self.histories)
             if room <= 0:
                 return False
             self.progress(f"{len(self.histories):,} holdings, {len(self.gathered.transactions):,} transactions")
@@ -249,7 +247,7 @@ class Gatherer:
             reached = [n for n in wanted[:room] if Wanted(n.address, n.asset) in self.histories]
             self.gathered.states = self.reasons
             wanted = [] if self.parameters.backward else ahead(
-                self.gathered, self.histories, reached, self.thefts, self.tags, self.parameters)  # fmt: skip
+                self.gathered, self.histories, reached, self.thefts, self.tags, self.parameters, rules)  # fmt: skip
         return True
 
     def gathered_ledger(self) -> Ledger:
@@ -282,7 +280,7 @@ class Gatherer:
         """Say of every holding that is still needed why it was not fetched."""
         ledger = self.gathered_ledger()
         why = "interrupted before it was fetched" if self.stopped else (
-            f"not fetched: the limit of {self.limits.holdings} holdings was reached")  # fmt: skip
+            f"not fetched: the limit of {self.limits.places} places was reached")  # fmt: skip
         rules = dict.fromkeys((self.parameters.rule, *(() if self.parameters.backward else ALLOCATING)))
         try:
             left = needs(ledger, self.thefts, self.tags, self.parameters, rules).holdings
@@ -309,8 +307,3 @@ def wrong_chain(theft: Theft, chain: str) -> TheftError:
     """The fault of a theft on another chain than the source's."""
     return TheftError(f"theft {quoted(theft.id)} is on chain {quoted(theft.chain)}, the source is of {quoted(chain)}",
                       remedy="ask a source of its own chain")  # fmt: skip
-
-
-def cited(transactions: Sequence[LiveTransaction]) -> dict[int, str]:
-    """The blocks that transactions cite: number and hash."""
-    return {t.block: t.block_hash for t in transactions}

@@ -98,7 +98,7 @@ class OutputGatherer:
         lead = list(dict.fromkeys((self.parameters.rule, "haircut")))
         for rules in (lead, list(dict.fromkeys((self.parameters.rule, *ALLOCATING)))):
             while wanted := self._needs(rules):
-                room = self.limits.holdings - len(self.asked)
+                room = self.limits.places - len(self.asked)
                 if room <= 0:
                     return
                 await self._ask(wanted[:room])
@@ -132,7 +132,7 @@ class OutputGatherer:
         if not found.batches or found.unspent is None:
             return found
         why = "interrupted before it was asked" if self.stopped else (
-            f"not asked: the limit of {self.limits.holdings} outputs was reached")  # fmt: skip
+            f"not asked: the limit of {self.limits.places} places was reached")  # fmt: skip
         left = self._needs(list(dict.fromkeys((self.parameters.rule, *ALLOCATING))))
         found.gap_reasons |= {output: why for output in left if output not in found.gap_reasons}
         return found

@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dyepack.case.cited import CitedCheck, check_cited
-from dyepack.case.folder import EVIDENCE, LEDGER
+from dyepack.case.folder import EVIDENCE, LEDGER, unfinish
 from dyepack.case.gather import Gatherer, Limits
 from dyepack.case.gather_outputs import OutputGatherer
 from dyepack.errors import CaseError, UsageError
 from dyepack.progress import OnStep, no_step
 from dyepack.sources.bitcoin.store import BITCOIN, store
+from dyepack.sources.live.client import Settings
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.errors import Reorganised
 from dyepack.sources.live.evidence import Evidence
@@ -47,7 +48,7 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """Where a live trace asks and how: sources as users write them, hosts they allow, limits."""
 
     source: str
@@ -67,16 +68,22 @@ class Fetched:
 
 
 def fetch(
-    asked: Asked, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, *, progress: OnStep = no_step
+    request: Request,
+    thefts: list[Theft],
+    tags: TagSet,
+    parameters: Parameters,
+    case: Path,
+    *,
+    progress: OnStep = no_step,
 ) -> Fetched:
     """Gather what a trace needs into the case's evidence and ledger."""
-    if asked.offline and not (case / EVIDENCE).is_dir():
+    if request.offline and not (case / EVIDENCE).is_dir():
         raise CaseError(f"{case} holds no evidence", remedy="run the trace without --offline first")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return asyncio.run(_fetch(asked, thefts, tags, parameters, case, progress))
+            return asyncio.run(_fetch(request, thefts, tags, parameters, case, progress))
         except Reorganised as fault:
-            if asked.offline or attempt == _ATTEMPTS:
+            if request.offline or attempt == _ATTEMPTS:
                 raise
             _set_aside(case)
             progress(f"the chain was reorganised ({fault.problem}): once more")
@@ -91,29 +98,38 @@ def _set_aside(case: Path) -> None:
 
 
 async def _fetch(
-    asked: Asked, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, progress: OnStep
+    request: Request, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, progress: OnStep
 ) -> Fetched:
-    endpoint = Endpoint.parse(asked.source, asked.allow)
-    other = Endpoint.parse(asked.second, asked.allow) if asked.second else None
+    endpoint = Endpoint.parse(request.source, request.allow)
+    other = Endpoint.parse(request.second, request.allow) if request.second else None
     async with AsyncExitStack() as open_things:
-        evidence = open_things.enter_context(Evidence(case / EVIDENCE, write=not asked.offline))
-        fetcher = await open_things.enter_async_context(Fetcher(endpoint, evidence, offline=asked.offline))
+        evidence = open_things.enter_context(Evidence(case / EVIDENCE, write=not request.offline))
+        settings = Settings()
+        fetcher = await open_things.enter_async_context(
+            Fetcher(endpoint, evidence, offline=request.offline, settings=settings)
+        )
         source, second = source_of(fetcher), None
         if other is not None:
-            second = source_of(await open_things.enter_async_context(Fetcher(other, evidence, offline=asked.offline)))
+            second = source_of(
+                await open_things.enter_async_context(
+                    Fetcher(other, evidence, offline=request.offline, settings=settings)
+                )
+            )
         work: Gatherer | OutputGatherer
         if isinstance(source, AccountSource):
             if second is not None and not isinstance(second, AccountSource):
                 raise UsageError("the two sources are of different kinds", remedy="check with one of the same model")
-            work = Gatherer(source, thefts, tags, parameters, asked.limits, second=second, progress=progress)
+            work = Gatherer(source, thefts, tags, parameters, request.limits, second=second, progress=progress)
         else:
             if second is not None:
                 raise UsageError("a source of outputs is not checked with a second one", remedy="leave it out")
-            work = OutputGatherer(source, thefts, tags, parameters, asked.limits, progress=progress)
+            work = OutputGatherer(source, thefts, tags, parameters, request.limits, progress=progress)
         found = await _interruptible(work)
-        if not asked.offline and not work.stopped:
-            await _still_stands(endpoint, work.head)
+        if not request.offline and not work.stopped:
+            await _still_stands(endpoint, work.head, settings)
         digest = evidence.digest()
+        found.notes += evidence.notes()
+        unfinish(case)
         found.inputs = [{"name": EVIDENCE, "sha256": digest}]
         if isinstance(found, Gathered):
             found.write(case / LEDGER)
@@ -121,7 +137,8 @@ async def _fetch(
             store(found, case / LEDGER, chain=source.chain, network=source.network, replace=True)
     facts = {
         "source": f"{endpoint.kind}+{endpoint.shown}", "second": f"{other.kind}+{other.shown}" if other else "",
-        "head": asdict(work.head), "window": asdict(work.window), "limits": asdict(asked.limits), "evidence": digest,
+        "head": asdict(work.head), "window": asdict(work.window), "limits": asdict(request.limits), "evidence": digest,
+        "interrupted": work.stopped,
     }  # fmt: skip
     return Fetched(facts, work.stopped, fetcher.asked)
 
@@ -139,9 +156,9 @@ async def _interruptible(work: Gatherer | OutputGatherer) -> Gathered | BitcoinI
         loop.remove_signal_handler(signal.SIGINT)
 
 
-async def _still_stands(endpoint: Endpoint, head: BlockRef) -> None:
+async def _still_stands(endpoint: Endpoint, head: BlockRef, settings: Settings) -> None:
     """Reorganised if the block up to which was read is no longer in the chain."""
-    async with Fetcher(endpoint) as now:
+    async with Fetcher(endpoint, settings=settings) as now:
         source = source_of(now)
         await source.open()
         block = (await source.blocks([head.number])).get(head.number)
@@ -161,13 +178,13 @@ def recheck(source: str, allow: Sequence[str], blocks: Mapping[int, str]) -> Cit
     return asyncio.run(ask())
 
 
-def identity(asked: Asked, case: Path) -> tuple[str, str]:
+def identity(request: Request, case: Path) -> tuple[str, str]:
     """The chain of a source and the key of its own coin; asked of the evidence where there is one."""
 
     async def ask() -> tuple[str, str]:
-        endpoint = Endpoint.parse(asked.source, asked.allow)
-        with Evidence(case / EVIDENCE, write=not asked.offline) as evidence:
-            async with Fetcher(endpoint, evidence, offline=asked.offline) as fetcher:
+        endpoint = Endpoint.parse(request.source, request.allow)
+        with Evidence(case / EVIDENCE, write=not request.offline) as evidence:
+            async with Fetcher(endpoint, evidence, offline=request.offline) as fetcher:
                 source = source_of(fetcher)
                 await source.open()
         return source.chain, source.native.key if isinstance(source, AccountSource) else BITCOIN.key

@@ -38,7 +38,8 @@ MoveKey = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
-    """A holding whose history is wanted, nearest to the theft first, then by name; dyed units by the move they came by."""
+    """A holding whose history is wanted: nearest to the theft first, then by name; dyed units by the move that brought
+    them."""
 
     hop: int
     address: str

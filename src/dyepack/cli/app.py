@@ -18,7 +18,7 @@ from dyepack.cli.case import case_commands
 from dyepack.cli.clusters import clusters
 from dyepack.cli.demo import demo
 from dyepack.cli.exposure import exposure
-from dyepack.cli.follow import follow
+from dyepack.cli.head import head
 from dyepack.cli.import_bank import bank
 from dyepack.cli.import_bitcoin import bitcoin
 from dyepack.cli.ledger import import_app, ledger_app
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Exit codes: 0 done; 1 failure (a file, ledger or case is wrong); 2 the words of the command are wrong; "
-    "3 a hit (kept for screening); 4 the answer is incomplete (dyed units end in a gap of the data); "
+    "3 a hit (kept for screening); 4 the answer is incomplete (dyed units end in a gap of the data, or a block that a "
+    "case cites is gone); "
     "5 a list is too old (kept for screening); 130 interrupted. NO_COLOR is honoured."
 )
 
@@ -48,7 +49,7 @@ app.command()(trace)
 case_commands(app)
 app.command()(clusters)
 app.command()(exposure)
-app.command()(follow)
+app.command()(head)
 
 
 def _version(value: bool) -> None:

@@ -97,18 +97,17 @@ def rerun(
 ) -> None:
     """Trace a case again from its own files and compare every byte."""
     from dyepack import __version__
-    from dyepack.case.folder import Case, files_of
+    from dyepack.case.folder import EVIDENCE, Case, files_of
     from dyepack.case.run import trace
     from dyepack.errors import CaseError
-    from dyepack.ledger.open import open_ledger
 
     opened = Case(case)
-    ledger = ledger or opened.ledger
-    on = open_ledger(ledger)
-    if on.sha256 != opened.about["ledger"]["sha256"]:
-        raise CaseError(f"{ledger} is not the ledger of this case", remedy="give the ledger with the hash in case.json")
-    if wrong := on.verify():
-        raise CaseError(f"{ledger} was changed since the import: {', '.join(wrong)}", remedy="import it again")
+    on = opened.open_ledger(ledger)
+    if opened.is_live:
+        from dyepack.sources.live.evidence import Evidence
+
+        with Evidence(case / EVIDENCE, write=False) as evidence:
+            evidence.verify()
     with show.steps("tracing", 9) as step:
         found = trace(on, opened.thefts(), opened.tags(), opened.parameters, live=opened.about.get("live"),
                       progress=step)  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dyepack.cli import show
@@ -10,7 +9,7 @@ from dyepack.cli import show
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dyepack.case.live import Asked, Fetched
+    from dyepack.case.live import Fetched, Request
     from dyepack.ledger.open import AnyLedger
     from dyepack.tags.model import TagSet
     from dyepack.tracing.resolve import Parameters
@@ -20,21 +19,21 @@ if TYPE_CHECKING:
 class Live:
     """A live source as the words of a command name it."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
+    def __init__(self, request: Request) -> None:
+        self.request = request
 
     def identity(self, case: Path) -> tuple[str, str]:
         """The chain of the source and the key of its own coin."""
         from dyepack.case.live import identity
 
-        return identity(self.asked, case)
+        return identity(self.request, case)
 
     def fetch(self, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path) -> Fetched:
         """Gather what the trace needs into the case, and say what it cost."""
         from dyepack.case.live import fetch
 
         with show.rounds("fetching") as step:
-            found = fetch(self.asked, thefts, tags, parameters, case, progress=step)
+            found = fetch(self.request, thefts, tags, parameters, case, progress=step)
         cost = found.network
         show.note(f"{cost.requests:,} requests, {cost.received:,} bytes; {cost.kept:,} answers from the evidence")
         if found.interrupted:
@@ -48,7 +47,7 @@ def live_of(
 ) -> Live | None:  # fmt: skip
     """The live source that a command names, None where it names a ledger; UsageError if its words do not fit."""
     from dyepack.case.gather import Limits
-    from dyepack.case.live import Asked
+    from dyepack.case.live import Request
     from dyepack.errors import UsageError
 
     if bool(source) == (ledger is not None):
@@ -59,7 +58,7 @@ def live_of(
         return None
     if out is None:
         raise UsageError("a live trace keeps its evidence in a case", remedy="say --out FOLDER")
-    return Live(Asked(source, second, tuple(allow), offline, Limits(*limits)))
+    return Live(Request(source, second, tuple(allow), offline, Limits(*limits)))
 
 
 def reached(ledger: AnyLedger, parameters: Parameters) -> Parameters:
@@ -70,4 +69,4 @@ def reached(ledger: AnyLedger, parameters: Parameters) -> Parameters:
     for name in ("follow", "stop", "cut_off"):
         for word in getattr(parameters, name).keys() - getattr(kept, name).keys():
             show.note(f"the money did not come to {word}")
-    return replace(kept)
+    return kept

@@ -27,6 +27,18 @@ def trace(
     ledger: Annotated[Path | None, typer.Option("--ledger", "-l", help="Folder of the ledger.")] = None,
     source: Annotated[str, typer.Option("--from", help="Instead of a ledger: a live source, as evm+https://host/{KEY} "
                                         "(docs/live.md).")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="With --from: ask nothing but the case's evidence.")]
+        = False,
+    second: Annotated[str, typer.Option("--check-with", help="With --from: ask this source too, and say where the two "
+                                        "differ.")] = "",
+    allow_host: Annotated[Texts, typer.Option(help="With --from: a host that may be private, as 127.0.0.1 or "
+                                              "10.0.0.5:8545.")] = None,
+    depth: Annotated[int, typer.Option(help="With --from: confirmations, blocks at the head that are not read yet.",
+                                       min=0, max=_MOST)] = 12,
+    most_places: Annotated[int, typer.Option(help="With --from: most holdings or outputs to ask about.", min=1,
+                                             max=_MOST)] = 2000,
+    most_transactions: Annotated[int, typer.Option(help="With --from: most transactions of one holding.", min=1,
+                                                   max=_MOST)] = 5000,
     theft: Annotated[list[Path] | None, typer.Option(help="Theft file (docs/theft-files.md); may be repeated.")] = None,
     tx: Annotated[Texts, typer.Option(help="Instead of a file: a transaction by which the money left.")] = None,
     asset: Annotated[str, typer.Option(help="With --tx: the asset (default: the ledger's first).")] = "",
@@ -53,17 +65,6 @@ def trace(
     json: Annotated[bool, typer.Option("--json", help="The statement as JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="The terminals as CSV.")] = False,
     every: Annotated[bool, typer.Option("--all", help="List every place.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="With --from: ask nothing but the case's evidence.")]
-        = False,
-    second: Annotated[str, typer.Option("--check-with", help="With --from: a second source that is to agree.")] = "",
-    allow_host: Annotated[Texts, typer.Option(help="With --from: a host that may be private, as 127.0.0.1 or "
-                                              "10.0.0.5:8545.")] = None,
-    depth: Annotated[int, typer.Option(help="With --from: blocks at the head that are not looked at yet.", min=0,
-                                       max=_MOST)] = 12,
-    most_places: Annotated[int, typer.Option(help="With --from: most holdings or outputs to ask about.", min=1,
-                                             max=_MOST)] = 2000,
-    most_transactions: Annotated[int, typer.Option(help="With --from: most transactions of one holding.", min=1,
-                                                   max=_MOST)] = 5000,
 ) -> int:  # fmt: skip
     """Follow stolen money and account for every unit.
 
@@ -76,7 +77,7 @@ def trace(
     With --from the money is followed on a node or a public API: what the trace needs is fetched, and every answer is
     kept as evidence in the case (--out), from which --offline makes the same case again.
 
-    Leaves with 4 if dyed units end in a gap of the data.
+    Leaves with 4 if dyed units end in a gap of the data, with 130 if a live trace was stopped.
     """
     from dyepack.case.folder import check_place, write_case
     from dyepack.case.run import trace as run

@@ -131,7 +131,7 @@ def ends(columns: Mapping[str, npt.NDArray[Any]], issuer: I64, zero: int) -> tup
 def _candidates(
     columns: Mapping[str, npt.NDArray[Any]], issuer: I64, zero: int
 ) -> list[tuple[int, int, dict[int, Leg]]]:
-    """Transactions in which an address gave something before it got something else."""
+    """Transactions of at most LONGEST moves in more than one asset."""
     tx = columns["move_tx"].astype(np.int64)
     if not len(tx):
         return []

@@ -148,7 +148,7 @@ def _terminals(
             txids=list(dict.fromkeys(ledger.tx_text(int(ledger.move_tx[m])) for m in moves)),
             hops=(int(rows["hop"].min()), int(rows["hop"].max())) if len(rows) else None,
             tag=name.tag if name else None,
-            reason=ledger.state_text(place) if stop is Stop.GAP and place >= 0 else "",
+            reason=ledger.state_text(place).removeprefix("partial: ") if stop is Stop.GAP and place >= 0 else "",
         ))  # fmt: skip
     headline = next(iter(totals))
     return sorted(out, key=lambda t: (t.stop == "fee", t.asset, -t.amount(headline),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dyepack.errors import CaseError, quoted
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 EXACT = ("fifo", "lifo-a", "lifo-b", "taint-first", "clean-first", "dirty-first")
 _STILL_THERE = ("held", "gap", "date_limit")
 _MOST_STEPS = 1_000_000
+
+
+_Key = tuple[int, str, str]
+"""Leg, transaction, and who exchanged: an address, or the contract that issues the asset."""
+
+_NOBODY = ("", "0x" + "0" * 40, ZERO_OF_TRON)
 
 
 @dataclass(slots=True)
@@ -92,16 +99,11 @@ def ways(moves: list[DyedMove], rule: str) -> Ways:
             )
         elif move.stop == "converted":
             payee = move.asset if move.target in _NOBODY else move.target
-            tills.setdefault((move.leg, move.txid, payee), _Till(_given(moves, at, payee))).paid.append(
-                Part(at, 0, move.units)
-            )
+            key = (move.leg, move.txid, payee)
+            if key not in tills:
+                tills[key] = _Till(_given(moves, at, payee))
+            tills[key].paid.append(Part(at, 0, move.units))
     return out
-
-
-_Key = tuple[int, str, str]
-"""Leg, transaction, and who exchanged: an address, or the contract that issues the asset."""
-
-_NOBODY = ("", "0x" + "0" * 40, ZERO_OF_TRON)
 
 
 @dataclass(slots=True)
@@ -126,7 +128,7 @@ class _Till:
 def _given(moves: list[DyedMove], paid: int, payee: str) -> int:
     """Dyed units of a payment's leg that its payee gives after it in the same transaction."""
     total = 0
-    for move in moves[paid + 1 :]:
+    for move in islice(moves, paid + 1, None):
         if move.txid != moves[paid].txid:
             break
         if move.leg == moves[paid].leg and (move.source or move.asset) == payee and not move.fresh:

@@ -45,15 +45,16 @@ def gaps_note(places: int) -> str:
     return f"{who} dyed units whose further history is not in the ledger: see the gaps"
 
 
+_SAID = 400
+"""Characters of a reason that are shown."""
+
+
 def gap_reasons(reasons: Iterable[str]) -> list[str]:
     """Why histories are not known, as far as a source said: each reason once, with how many places it is of."""
-    told = Counter(reason.removeprefix("partial: ") for reason in reasons if reason)
+    told = Counter(reason for reason in reasons if reason)
     return [f"{n} of the gaps: {reason[:_SAID].encode('unicode_escape').decode('ascii')}"
             for reason, n in told.most_common()]  # fmt: skip
 
-
-_SAID = 400
-"""Characters of a reason that are shown."""
 
 WORDS: dict[Stop, str] = {
     Stop.CARRIED: "carried on",

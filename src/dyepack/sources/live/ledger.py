@@ -134,7 +134,7 @@ class _Rows:
                   wanted.asset, units)  # fmt: skip
 
     def add(self, tx: LiveTransaction) -> None:
-        """The moves of a transaction; one without an id is what the block itself pays."""
+        """The moves of a transaction; one without an id is what changed between transactions."""
         raw = bytes.fromhex(tx.txid.removeprefix("0x")) if tx.txid else b"\0" * HASH
         for m in tx.moves:
             if m.units > MAX_AMOUNT:

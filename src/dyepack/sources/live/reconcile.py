@@ -113,7 +113,8 @@ def adjusted(
     for one in sorted(differences, key=lambda d: (d.wanted.asset, d.wanted.address)):
         for at, units in one.adjustments.items():
             if isinstance(at, int):
-                moves = between.setdefault(at, [])
+                known = transactions.get(between_key(at))
+                moves = between.setdefault(at, list(known.moves) if known else [])
                 moves.append(_adjustment(one.wanted, units, len(moves)))
             else:
                 old = changed.get(at) or transactions[at]
@@ -127,6 +128,11 @@ def adjusted(
         for block, moves in sorted(between.items())
     ]
     return [*changed.values(), *blocks]
+
+
+def between_key(block: int) -> str:
+    """The key among transactions of what changed at the end of a block, outside any of them."""
+    return f"block {block}"
 
 
 def _adjustment(wanted: Wanted, units: int, number: int) -> LiveMove:

@@ -1,4 +1,4 @@
-"""dyepack follow: the head of a chain as it grows and as it is reorganised, one line an event."""
+"""dyepack head: the head of a chain as it grows and as it is reorganised, one line an event."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ if TYPE_CHECKING:
     from dyepack.sources.live.events import Event
 
 
-def follow(
+def head(
     source: Annotated[str, typer.Argument(help="A node, as evm+wss://host/{KEY} or evm+https://host/{KEY}.")],
     state: Annotated[Path, typer.Option(help="Folder that keeps the log of events and the blocks.")],
     address: Annotated[list[str] | None, typer.Option(help="Show the moves of this address; several times.")] = None,
-    depth: Annotated[int, typer.Option(help="Blocks that must stand on a block before it counts.", min=0)] = 12,
+    depth: Annotated[
+        int, typer.Option(help="Confirmations: blocks that must stand on a block before it counts.", min=0)
+    ] = 12,
     deepest: Annotated[int, typer.Option(help="Most blocks that a reorganisation may take back.", min=1)] = 64,
     events: Annotated[int, typer.Option(help="Stop after so many events (0: go on).", min=0)] = 0,
     interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.05, max=3600)] = 5.0,
     allow_host: Annotated[list[str] | None, typer.Option(help="A host that may be private, as 127.0.0.1.")] = None,
 ) -> None:
-    """Follow the head of an Ethereum-like chain: commit, revert and reorg events as lines of JSON.
+    """Watch the head of an Ethereum-like chain: commit, revert and reorg events as lines of JSON.
 
     Each event is logged before it is shown; one that was not shown to the end comes again, with the same number. Run
     again, it goes on where it stopped. A reorganisation deeper than --deepest stops it with nothing changed.
     """
     import asyncio
+    import re
 
+    from dyepack.errors import UsageError, quoted
     from dyepack.sources.live.blockstore import BlockStore
     from dyepack.sources.live.endpoint import Endpoint
     from dyepack.sources.live.events import EventLog
@@ -40,7 +44,12 @@ def follow(
     from dyepack.sources.live.follow import Follower, Limits
 
     endpoint = Endpoint.parse(source, allow_host or [])
+    if endpoint.kind != "evm":
+        raise UsageError(f"the head of {quoted(endpoint.kind)} is not watched", remedy="name an evm+ source")
     watched = {a.strip().lower() for a in address or []}
+    for text in watched:
+        if not re.fullmatch(r"0x[0-9a-f]{40}", text):
+            raise UsageError(f"{quoted(text)} is no address", remedy="write 0x and 40 hexadecimal digits")
     seen = 0
 
     def deliver(event: Event) -> None:
