@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,43 @@ def test_documented_commands_run(document: str, tmp_path: Path, monkeypatch: pyt
         with pytest.raises(SystemExit) as left:
             main(command)
         assert left.value.code in {0, EXIT_INCOMPLETE}, command
+
+
+@pytest.mark.node
+@pytest.mark.slow
+def test_commands_of_live_traces_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of docs/live.md, in order, against a real node with the scripted theft; offline gives the same bytes."""
+    from tests.anvil import anvil
+    from tests.incident import ACCOUNTS, GENESIS, play
+
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    with anvil(GENESIS, ACCOUNTS) as node:
+        play(node).write(tmp_path)
+        for command in commands("docs/live.md"):
+            with pytest.raises(SystemExit) as left:
+                main([word.replace("http://127.0.0.1:8545", node.url) for word in command])
+            assert left.value.code == 0, command
+            seen.append((command[0], (tmp_path / "live.case/SHA256").read_bytes()))
+    assert [name for name, _ in seen] == ["trace", "rerun", "trace", "recheck", "follow"]
+    assert len({sums for _, sums in seen}) == 1
+
+
+def test_options_and_sources_of_live_traces_exist() -> None:
+    """Every option that docs/live.md names is one of a command; every source that it gives as an example is read."""
+    import typer
+
+    from dyepack.cli.app import app
+    from dyepack.sources.live.endpoint import Endpoint
+    from dyepack.sources.live.open import kinds
+
+    text = (ROOT / "docs/live.md").read_text()
+    group: Any = typer.main.get_command(app)
+    known = {o for name in ("trace", "recheck", "follow") for p in group.commands[name].params for o in p.opts}
+    named = set(re.findall(r"`(--[a-z-]+)", text))
+    assert named <= known, named - known
+    sources = re.findall(r"`((?:%s)\+[a-z]+://[^`]+)`" % "|".join(kinds()), text)  # noqa: UP031
+    assert {Endpoint.parse(source, allow=("127.0.0.1",)).kind for source in sources} == set(kinds())
 
 
 @pytest.mark.shared

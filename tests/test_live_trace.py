@@ -184,6 +184,51 @@ def test_following_the_head_shows_what_was_committed_and_taken_back(tmp_path: Pa
     assert running.returncode == 0
 
 
+def run(*words: str) -> int:
+    """The exit code of the program, in this process."""
+    with pytest.raises(SystemExit) as left:
+        main(list(words))
+    return int(left.value.code or 0)
+
+
+def test_a_case_notes_that_a_block_it_cites_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Looked at before and after a reorganisation: exit 0, then 4, and from then on the statement says so."""
+    with anvil() as chain:
+        source, allow = f"evm+{chain.url}", ("--allow-host", "127.0.0.1")
+        thief = chain.accounts[1]
+        txid = chain.send(chain.accounts[0], thief, value=10**18)
+        chain.mine()
+        case = str(tmp_path / "case")
+        assert run("-q", "trace", "--from", source, *allow, "--tx", txid, "--depth", "0", "--out", case) == 0
+        assert run("recheck", case, "--from", source, *allow) == 0
+        assert "All of them are in the chain" in capsys.readouterr().out
+        chain.reorg(1)
+        assert run("recheck", case, "--from", source, *allow) == EXIT_INCOMPLETE
+        assert "is gone" in capsys.readouterr().out
+    assert run("statement", case) == EXIT_INCOMPLETE
+    assert "is gone" in capsys.readouterr().out
+    assert run("rerun", case) == 0
+    (tmp_path / "case" / "checks.jsonl").write_text("{]\n")
+    assert run("statement", case) == 1
+    assert "checks.jsonl is damaged" in capsys.readouterr().err
+
+
+def test_changed_evidence_and_ledgers_are_found(
+    node: Anvil, incident: Incident, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = trace(f"evm+{node.url}", incident, tmp_path)
+    body = max((found.case / "evidence" / "bodies").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else 0)
+    right = body.read_bytes()
+    body.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    assert run("rerun", str(found.case)) == 1
+    assert body.name in capsys.readouterr().err
+    body.write_bytes(right)
+    column = next((found.case / "ledger").glob("*/block_id.npy"))
+    column.write_bytes(column.read_bytes()[:-1] + b"\x01")
+    assert run("recheck", str(found.case), "--from", f"evm+{node.url}", "--allow-host", "127.0.0.1") == 1
+    assert "was changed since: block_id" in capsys.readouterr().err
+
+
 def test_a_case_of_a_live_trace_reruns_from_its_own_ledger(
     node: Anvil, incident: Incident, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
