@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from dyepack.ledger.schema import MoveKind
+from dyepack.ledger.schema import AddressKind, MoveKind
 from dyepack.tracing.plan import Plan, Run
 from dyepack.tracing.replay import replay
 from dyepack.tracing.terminals import Stop
@@ -169,3 +170,33 @@ def test_the_order_of_moves_that_are_no_exchange_is_left_alone() -> None:
     ]  # fmt: skip
     ledger = ledger_of(moves)
     assert ledger.move_index.tolist() == [0, 1, 2, 3, 99]
+
+
+@pytest.mark.parametrize("fees", [True, False])
+def test_a_worthless_token_sent_back_does_not_lead_the_trace_away(fees: bool) -> None:
+    """The thief pays his own wallet, which sends him 1 SCAM in the same transaction and later pays an exchange."""
+    _, held, _ = run_of([
+        theft(100, "tok"),
+        Move(2, "thief", "wallet", 100, "tok", TOKEN, 1), Move(2, "wallet", "thief", 1, "scam", TOKEN, 2), fee(),
+        Move(3, "wallet", "exchange", 100, "tok", TOKEN, 1), *([fee(3, "wallet")] if fees else []),
+    ])  # fmt: skip
+    assert held == ({("exchange", "tok"): 100} if fees else {("thief", "scam"): 1})
+
+
+def test_what_a_source_says_of_an_address_counts_before_what_is_seen() -> None:
+    moves = [theft(100, "tok"), Move(2, "thief", "wallet", 100, "tok", TOKEN, 1),
+             Move(2, "wallet", "thief", 1, "scam", TOKEN, 2), fee()]  # fmt: skip
+    for kind, stop in ((AddressKind.OWNED, "CARRIED"), (AddressKind.CONTRACT, "CONVERTED")):
+        ledger = ledger_of(moves)
+        ledger.address_kind = np.full(len(ledger.address_id), kind, np.uint8)
+        stops = replay(ledger, Plan({0: 1}), "fifo").dyed["stop"].tolist()
+        assert Stop(stops[1]).name == stop
+
+
+def test_a_swap_among_a_thousand_other_moves_is_followed() -> None:
+    many = [Move(2, f"u{n}", f"v{n}", 1, "usd", TOKEN, 1000 + n) for n in range(1000)]
+    _, held, _ = run_of([
+        theft(100, "tok"), Move(2, "thief", "pool", 100, "tok", TOKEN, 5000), Move(2, "pool", "thief", 9, "usd", TOKEN, 1),
+        *many, fee(),
+    ])  # fmt: skip
+    assert held == {("thief", "usd"): 9}

@@ -14,6 +14,7 @@ Source of the rule: net balance change per address, MFTracer (methods: "Swaps an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
     from dyepack.ledger.schema import I64
 
-LONGEST = 256
+LONGEST = 4096
 """Transactions with more moves than this are left in their order and are not searched for exchanges."""
 
 ZERO_OF_TRON = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"
 """The zero address as Tron writes it."""
 
-_DUST = 100
+DUST = 100
+"""A change of at most this part (1 in 100) of what went through is none."""
 
 Leg = tuple[int, int, int, int]
 """A move inside its transaction: giver, taker (addresses, -1: none), asset, units."""
@@ -54,11 +56,11 @@ class Party:
 
     def gained(self) -> list[int]:
         """Assets of which it has more than before."""
-        return [a for a, (out, got) in self.units.items() if got - out > got // _DUST]
+        return [a for a, (out, got) in self.units.items() if got - out > got // DUST]
 
     def lost(self) -> list[int]:
         """Assets of which it has less."""
-        return [a for a, (out, got) in self.units.items() if out - got > out // _DUST]
+        return [a for a, (out, got) in self.units.items() if out - got > out // DUST]
 
     def exchange(self) -> tuple[int, int] | None:
         """(asset gained, asset lost) of a party that gained one, lost one and moved each one way only."""
@@ -181,23 +183,33 @@ def _reordered(legs: dict[int, Leg], sender: int, holdings: list[set[int]], issu
     return _sorted(_after(found, holdings)) or _sorted(_after([f for f in found if f[0]], holdings))
 
 
-def _after(exchanges: list[tuple[bool, list[int], list[int]]], holdings: list[set[int]]) -> list[set[int]]:
-    """What each place must stand after: what was paid for it, and earlier moves of its holdings."""
-    after = [{i for i in range(place) if holdings[i] & mine} for place, mine in enumerate(holdings)]
+def _after(exchanges: list[tuple[bool, list[int], list[int]]], holdings: list[set[int]]) -> list[list[int]]:
+    """What each place must stand after: the last payment for it, and the moves of its holdings just before it."""
+    after: list[list[int]] = []
+    latest: dict[int, int] = {}
+    for place, mine in enumerate(holdings):
+        after.append([latest[h] for h in mine if h in latest])
+        latest |= dict.fromkeys(mine, place)
     for _, paid, product in exchanges:
         for place in product:
-            after[place].update(paid)
+            after[place].append(max(paid))
     return after
 
 
-def _sorted(after: list[set[int]]) -> list[int] | None:
+def _sorted(after: list[list[int]]) -> list[int] | None:
     """The first order in which everything stands after what it must; None if there is none."""
+    before: list[list[int]] = [[] for _ in after]
+    for place, earlier in enumerate(after):
+        for one in earlier:
+            before[one].append(place)
+    left = [len(earlier) for earlier in after]
+    free = [place for place, n in enumerate(left) if not n]
     done: list[int] = []
-    waiting = list(range(len(after)))
-    while waiting:
-        free = next((i for i in waiting if after[i].isdisjoint(waiting)), None)
-        if free is None:
-            return None
-        waiting.remove(free)
-        done.append(free)
-    return done
+    while free:
+        place = heappop(free)
+        done.append(place)
+        for later in before[place]:
+            left[later] -= 1
+            if not left[later]:
+                heappush(free, later)
+    return done if len(done) == len(after) else None

@@ -12,10 +12,12 @@ import numpy as np
 
 from dyepack.ledger.content import Reader, find_row, hex_bytes, misfit, open_content, time_text
 from dyepack.ledger.manifest import ACCOUNTS
-from dyepack.ledger.schema import CITED, COLUMNS, I64, MARK_EVERY, NOWHERE, U8, U32, U64
+from dyepack.ledger.schema import COLUMNS, I64, LIVE_COLUMNS, MARK_EVERY, NOWHERE, U8, U32, U64
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dyepack.ledger.manifest import Manifest
 
 
 class Ledger(Reader):
@@ -45,13 +47,18 @@ class Ledger(Reader):
     address_find_key: U64
     address_find_row: U32
     block_number: U32
-    """Blocks that the moves cite, and their hashes (`block_id`): of ledgers of live sources only."""
+    """This, `block_id` and `address_kind` are empty but on ledgers of live sources."""
     block_id: U8
+    address_kind: U8
+
+    def __init__(self, folder: Path, manifest: Manifest, sha256: str, columns: dict[str, Any]) -> None:
+        none = {"block_number": np.zeros(0, np.uint32), "block_id": np.zeros((0, 32), np.uint8)}
+        super().__init__(folder, manifest, sha256, none | {"address_kind": np.zeros(0, np.uint8)} | columns)
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
         """Open the newest content of a ledger folder; LedgerError says what is missing or damaged."""
-        content = open_content(path, ACCOUNTS, COLUMNS, CITED)
+        content = open_content(path, ACCOUNTS, COLUMNS, LIVE_COLUMNS)
         made = cls(content.folder, content.manifest, content.sha256, content.columns)
         if not made.fits():
             raise misfit(path)
@@ -67,6 +74,8 @@ class Ledger(Reader):
             and holdings == {len(self.entry_offset) - 1}
             and ends == len(self.entry)
             and len(self.gap_move) == len(self.gap_amount)
+            and len(self.address_kind) in {0, len(self.address_id)}
+            and len(self.block_number) == len(self.block_id)
             and len({len(c) for c in (self.tx_block, self.tx_index, self.tx_time, self.tx_id)}) == 1
         )
 

@@ -61,8 +61,17 @@ COLUMNS = (
 """Every column of the list above: a ledger that lacks one is damaged."""
 
 
-CITED = ("block_number", "block_id")
-"""Columns that ledgers of live sources have besides: the blocks that moves cite (u32) and their hashes (u8 x 32)."""
+LIVE_COLUMNS = ("block_number", "block_id", "address_kind")
+"""Columns that ledgers of live sources have besides: the blocks that moves cite (u32), their hashes (u8 x 32), and for
+each address what it is (u8, AddressKind)."""
+
+
+class AddressKind(IntEnum):
+    """What a source said of an address: whether somebody's key signs for it, or a contract's code."""
+
+    UNKNOWN = 0
+    OWNED = 1
+    CONTRACT = 2
 
 
 class MoveKind(IntEnum):

@@ -5,6 +5,9 @@ a pool, the contract of a wrapped coin or of a share, a dealer. What its payment
 for it, in order and in proportion (the exchange product); what is given in several moves leaves by the rule. Routers
 need no rule: what they pass on goes through them as through any holding, and their net change is none.
 
+An address for which somebody's key signs is no exchange, whatever tokens go back from it: a worthless one sent along
+with each payment would else lead the trace away from the money.
+
 Invariant: a payment has at most one exchange, whose products come later in its transaction. A payment to an address
 that gained and lost, but of which this cannot be said, is "swap not followed". (The replay asks besides that the payee
 holds no dye of the product's asset, so that no move carries the dye of both.) Kernel twin: kernel_exchange.py.
@@ -15,8 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dyepack.ledger.exchange import LONGEST, Leg, Party, issuers, parties
-from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.ledger.schema import NOWHERE, AddressKind, MoveKind
 
 if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
@@ -48,6 +53,7 @@ class Exchanges:
         self.issuer, self.zero = issuers_of(ledger)
         self._of: dict[int, Exchange | None] = {}
         self._parties: dict[int, dict[int, Party]] = {}
+        self._owned: dict[int, bool] = {}
 
     def of(self, paid: int) -> Exchange | None:
         """The exchange that a move is the payment of, None if it is of none."""
@@ -73,7 +79,7 @@ class Exchanges:
         if payee < 0 or giver == payee or self.ledger.move_kind[paid] >= _FEE:
             return None
         party = self._in_transaction(paid).get(payee)
-        if party is None:
+        if party is None or self._is_owned(payee):
             return None
         if asset not in party.gained():
             return Exchange(passes=True)
@@ -84,6 +90,16 @@ class Exchanges:
         if max(given) < paid:
             return Exchange(before=True)
         return Exchange(_products(self.ledger, party, paid))
+
+    def _is_owned(self, address: int) -> bool:
+        """Whether somebody's key signs for an address: a source said so, or it pays fees, which no contract does."""
+        if address not in self._owned:
+            said = int(self.ledger.address_kind[address]) if len(self.ledger.address_kind) else AddressKind.UNKNOWN
+            holding = self.ledger.find_holding(address, 0) if said == AddressKind.UNKNOWN else None
+            codes = self.ledger.entries(holding) if holding is not None else np.zeros(0, np.uint32)
+            pays = bool((self.ledger.move_kind[codes[codes & 1 == 0] >> 1] == _FEE).any())
+            self._owned[address] = pays or said == AddressKind.OWNED
+        return self._owned[address]
 
     def _in_transaction(self, paid: int) -> dict[int, Party]:
         """Every party of a transaction but the one that pays the fee, which began it; none if it is too long."""

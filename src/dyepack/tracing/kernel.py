@@ -226,7 +226,7 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
     pend_move, pend_from, pend_to = np.full(_PENDING, -1), np.zeros(_PENDING, np.int64), np.zeros(_PENDING, np.int64)
     pend_hop = np.zeros(_PENDING, np.int32)
     pend_used, pend = 0, new_buffer(256)
-    swapped_in = np.int64(-1)
+    swapped_in, owned = np.int64(-1), np.zeros(len(v.stops), np.uint8)
     for k in range(len(v.leg_move)):
         _wait_for(v, bits, high, v.leg_move[k])
     leg_at, event_at, last = 0, 0, -1
@@ -313,7 +313,7 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
         if any_dye:
             if n_dyed + n > len(dyed):
                 dyed = _grown(dyed, n_dyed, n)
-            swap, product = exchange_of(v, move, swapped_in, slot)
+            swap, product = exchange_of(v, move, swapped_in, slot, owned)
             if swap == BEYOND:
                 return False, 0, dyed, origin, held, gaps, swaps
             stop = decide(v, rule, move, receiver, b, n, hop, hubs, stamp, swap)

@@ -1,16 +1,16 @@
 """The Numba twin of exchange.py: what becomes of a payment in its transaction.
 
-Invariant: as kernel.py; sums past 128 bits and exchanges with several products are beyond it (BEYOND), and the plain
-replay takes over.
+Invariant: as kernel.py; sums past 128 bits, exchanges with several products and very long transactions are beyond it
+(BEYOND), and the plain replay takes over.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from dyepack.ledger.exchange import LONGEST
+from dyepack.ledger.exchange import DUST, LONGEST
 from dyepack.ledger.jit import leaf
-from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.ledger.schema import NOWHERE, AddressKind, MoveKind
 from dyepack.ledger.uint128 import ONE, ZERO, add, less, mul_div, sub
 from dyepack.tracing.kernel_view import (
     BEYOND,
@@ -20,13 +20,34 @@ from dyepack.tracing.kernel_view import (
     UNMATCHED,
     address_of,
     asset_of,
+    codes_of,
     find,
     goes_back,
 )
 
 _NOWHERE = np.uint32(NOWHERE)
 _FEE = np.uint8(MoveKind.FEE)
-_DUST = np.uint64(100)
+_DUST = np.uint64(DUST)
+_OWNED, _UNKNOWN = np.uint8(AddressKind.OWNED), np.uint8(AddressKind.UNKNOWN)
+_LONGEST_HERE = 256
+"""Moves of a transaction above which the plain replay, which looks at them once, is faster."""
+
+
+@leaf
+def _is_owned(v, address, owned):  # type: ignore[no-untyped-def]
+    """Whether somebody's key signs for an address (exchange.py); `owned` keeps answers, by address (1 no, 2 yes)."""
+    if owned[address] == 0:
+        yes = v.address_kind[address] == _OWNED
+        if v.address_kind[address] == _UNKNOWN:
+            at = np.searchsorted(v.holding_key, np.uint64(address))
+            if at < len(v.holding_key) and v.holding_key[at] == np.uint64(address):
+                first, end = codes_of(v, at)
+                for e in range(first, end):
+                    if v.entry[e] & np.uint32(1) == np.uint32(0) and v.kind[v.entry[e] >> np.uint32(1)] == _FEE:
+                        yes = True
+                        break
+        owned[address] = 2 if yes else 1
+    return owned[address] == 2
 
 
 @leaf
@@ -104,7 +125,7 @@ def _is_first(v, first, m, payee):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def exchange_of(v, paid, swapped_in, slot):  # type: ignore[no-untyped-def]
+def exchange_of(v, paid, swapped_in, slot, owned):  # type: ignore[no-untyped-def]
     """(what becomes of a payment, the move of its product or -1)."""
     none = np.int64(-1)
     giver, payee, asset = _source(v, paid), _target(v, paid), asset_of(v, paid)
@@ -113,9 +134,13 @@ def exchange_of(v, paid, swapped_in, slot):  # type: ignore[no-untyped-def]
     first, last = _span(v, paid)
     if first == last:
         return NO_SWAP, none
+    if last - first > _LONGEST_HERE:
+        return BEYOND, none
     for m in range(first, last):
         if v.kind[m] == _FEE and address_of(v, v.move_from[m]) == payee:
             return NO_SWAP, none
+    if _is_owned(v, payee, owned):
+        return NO_SWAP, none
     gained = lost = 0
     one_way, mine = True, False
     latest = np.int64(-1)

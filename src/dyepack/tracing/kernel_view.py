@@ -75,6 +75,7 @@ class View(NamedTuple):
     own_gap: Any
     issuer: Any
     zero: Any
+    address_kind: Any
 
 
 def _words(amounts: list[int]) -> np.ndarray[Any, Any]:
@@ -107,8 +108,14 @@ def view_of(ledger: Ledger, plan: Plan, books: Books) -> View:
         np.ascontiguousarray(event[:, 1]), np.ascontiguousarray(at[:, 0]), np.ascontiguousarray(at[:, 1]),
         np.array(own, np.int64), np.cumsum([0] + [len(w.before) for w in worked], dtype=np.int64),
         _words([b for w in worked for b in w.before]), np.array([m for m, _ in own_gaps], np.int64),
-        _words([g for _, g in own_gaps]), *issuers_of(ledger),
+        _words([g for _, g in own_gaps]), *issuers_of(ledger), _kinds(ledger),
     )  # fmt: skip
+
+
+def _kinds(ledger: Ledger) -> np.ndarray[Any, Any]:
+    """What each address is, as far as a source said."""
+    kinds = ledger.address_kind
+    return kinds if len(kinds) else np.zeros(len(ledger.address_id), np.uint8)
 
 
 @leaf
