@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from dyepack.case.ahead import ahead
 from dyepack.case.needs import Need, needs
 from dyepack.errors import TheftError, quoted
+from dyepack.money import MAX_AMOUNT
 from dyepack.progress import OnStep, no_step
-from dyepack.sources.live.errors import Reorganised, SourceError, Unreachable
-from dyepack.sources.live.ledger import Gathered
+from dyepack.sources.live.errors import BadAnswer, Reorganised, SourceError, Unreachable
+from dyepack.sources.live.ledger import MAX_BLOCK, Gathered, misfit
 from dyepack.sources.live.reconcile import Difference, adds_up, adjusted, between_key, difference
 from dyepack.sources.live.source import NO_INTERNAL, BlockRef, History, LiveTransaction, Wanted, Window
 from dyepack.tracing.rules import ALLOCATING
@@ -77,6 +78,8 @@ class Gatherer:
             if theft.chain != source.chain:
                 raise wrong_chain(theft, source.chain)
         self.head = await source.head(self.limits.depth)
+        if not 0 <= self.head.number <= MAX_BLOCK:
+            raise BadAnswer(f"the source says that its newest block is {self.head.number}", remedy="ask another source")
 
     async def _start(self) -> None:
         """The transactions and outflows that the thefts name, and the blocks to look at."""
@@ -133,6 +136,8 @@ class Gatherer:
                 missing[txid] = found
             elif found.block > self.head.number:
                 missing[txid] = f"its block {found.block} is later than the last one looked at, {self.head.number}"
+            elif wrong := misfit(found):
+                missing[txid] = f"{wrong} that no ledger holds"
             else:
                 self._drop([found])
                 self.gathered.transactions[txid] = found
@@ -158,9 +163,11 @@ class Gatherer:
             self.histories[history.wanted] = history
             reason = history.partial or (f"transaction {lost[0]} cannot be had: {missing[lost[0]]}" if lost else "")
             self.reasons[history.wanted] = reason or self._inner(history)
-            if history.opening:
+            if history.opening and history.opening <= MAX_AMOUNT:
                 self.gathered.openings[history.wanted] = history.opening
-            if not reason and not adds_up(history, self.gathered.transactions):
+            if max(history.opening or 0, history.closing or 0) > MAX_AMOUNT:
+                self.reasons[history.wanted] = "its balance passes 128 bits"
+            elif not reason and not adds_up(history, self.gathered.transactions):
                 checks.append(history)
         await self._reconcile(checks)
 
@@ -189,9 +196,11 @@ class Gatherer:
         native = self.gathered.native.key
         found = [await difference(self.source, h, transactions, native) for h in histories]
         for one in found:
-            if one.reason:
+            if one.phony:
+                self.reasons[one.wanted] = "its transfers change no balance"
+            elif one.reason:
                 self.reasons[one.wanted] = one.reason
-        phony = {one.wanted.asset for one in found if one.phony}
+        phony = {one.wanted.asset for one in found if one.phony} - self._trusted()
         sound = [one for one in found if one.wanted.asset not in phony]
         blocks = await self.source.blocks([at for d in sound for at in d.adjustments if isinstance(at, int)])
         times = {n: (b.hash, b.time) for n, b in blocks.items()}
@@ -201,6 +210,18 @@ class Gatherer:
         self.notes += [f"token {asset} tells of transfers that change no balance: left out" for asset in sorted(phony)]
         self._drop(transactions.values())
         self._count(sound)
+
+    def _trusted(self) -> set[str]:
+        """Tokens that are no phonies: what was stolen, and those whose moves another holding's balances bear out."""
+        borne_out = {
+            h.wanted.asset
+            for h in self.histories.values()
+            if h.closing is not None
+            and h.closing != h.opening
+            and self.reasons.get(h.wanted) == ""
+            and adds_up(h, self.gathered.transactions)
+        }
+        return borne_out | {self._asset(leg.asset) for t in self.thefts for leg in t.legs}
 
     def _count(self, found: Sequence[Difference]) -> None:
         """Say which tokens' balances move by more than their events."""
@@ -233,8 +254,23 @@ class Gatherer:
             while True:
                 found = needs(self.gathered_ledger(), self.thefts, self.tags, self.parameters, rules)
                 await self._name(found.assets)
+                if await self._look_at(found.payees):
+                    continue
                 if not found.holdings or not await self._go_on(found.holdings, rules):
                     break
+
+    async def _look_at(self, payees: set[str]) -> bool:
+        """Find out whether payees of swaps are contracts; True if one is not, which changes what is followed."""
+        new = sorted(payees - set(self.gathered.contracts))
+        try:
+            found = await self.source.contracts(new) if new else {}
+        except Reorganised:
+            raise
+        except SourceError as fault:
+            self.notes.append(f"whether the payees of swaps are contracts could not be asked: {fault.problem}")
+            found = {}
+        self.gathered.contracts |= found
+        return not all(found.values())
 
     async def _go_on(self, wanted: list[Need], rules: Sequence[str]) -> bool:
         """Fetch what is wanted, and what the money needs from there on; False at the limit of holdings."""

@@ -49,10 +49,11 @@ class Need:
 
 @dataclass(slots=True)
 class Needs:
-    """What is needed next, and the assets that dye is in."""
+    """What is needed next, the assets that dye is in, and the payees of swaps: are they contracts?"""
 
     holdings: list[Need]
     assets: set[str]
+    payees: set[str]
 
 
 def needs(ledger: Ledger, thefts: list[Theft], tags: TagSet, parameters: Parameters, rules: Iterable[str]) -> Needs:
@@ -66,10 +67,13 @@ def needs_of(ledger: Ledger, plan: Plan, rules: Iterable[str]) -> Needs:
     books = Books(ledger, plan.declared)
     found: dict[tuple[str, str], Need] = {}
     assets: set[int] = set()
+    payees: set[str] = set()
     for rule in rules:
         run, _ = run_rule(books, plan, rule)
         ends = ends_of(ledger, plan, run.dyed)
         assets |= set(np.unique(asset_of(ledger, ends.source, ends.target)).tolist()) if len(run.dyed) else set()
+        swaps = np.isin(run.dyed["stop"], (Stop.CONVERTED, Stop.SWAP)) & (ends.target >= 0)
+        payees |= {ledger.place_text(place) for place in np.unique(ends.target[swaps]).tolist()}
         holding = run.held["holding"]
         unknown = (held_stop(ledger, plan, holding) == Stop.GAP) & (ledger.holding_state[holding] == COUNTERPARTY)
         brought = _arrivals(ledger, run, ends.target, holding[unknown])
@@ -80,7 +84,7 @@ def needs_of(ledger: Ledger, plan: Plan, rules: Iterable[str]) -> Needs:
             for move, amount in (before.arrivals if before else {}).items():
                 moves[move] = max(amount, moves.get(move, 0))
             found[key] = Need(min(hop, before.hop) if before else hop, *key, moves)
-    return Needs(sorted(found.values()), {ledger.assets[a].key for a in assets})
+    return Needs(sorted(found.values()), {ledger.assets[a].key for a in assets}, payees)
 
 
 def _arrivals(ledger: Ledger, run: Run, target: Ints, wanted: Ints) -> dict[int, dict[MoveKey, int]]:

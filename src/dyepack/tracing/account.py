@@ -6,6 +6,7 @@ a statement whose terminals do not add up to its proved balances.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _AT_SOURCE = (Stop.ISSUED, Stop.UNEXPLAINED, Stop.DECLARED)
 _KINDS = 64
+_SWAPS_TOLD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +196,25 @@ def _unexplained(ledger: Ledger, plan: Plan, run: Run) -> list[Unexplained]:
     ]
 
 
+def _swaps(ledger: Ledger, run: Run) -> list[str]:
+    """How many swaps were followed, and the busiest places and assets of them."""
+    pairs = Counter(
+        (ledger.place_text(int(ledger.move_to[paid])), ledger.move_asset(paid), ledger.move_asset(product))
+        for paid, product in set(zip(run.swaps["paid"].tolist(), run.swaps["product"].tolist(), strict=True))
+    )
+    told = [f"swaps inside one transaction that were followed to their product, in proportion: {pairs.total()}"]
+    for (place, sold, bought), n in sorted(pairs.items(), key=lambda p: (-p[1], p[0]))[:_SWAPS_TOLD]:
+        names = [ledger.assets[a].symbol or ledger.assets[a].key for a in (sold, bought)]
+        told.append(f"swapped at {place}: {names[0]} into {names[1]} ({ledger.assets[bought].key}), {n} times")
+    return told
+
+
 def _notes(ledger: Ledger, resolved: Resolved, run: Run, gaps: list[Terminal]) -> list[str]:
     notes = list(dict.fromkeys(resolved.notes))
     if gaps:
         notes += [gaps_note(len(gaps)), *gap_reasons(t.reason for t in gaps)]
     if len(run.swaps):
-        pairs = len(np.unique(run.swaps["product"]))
-        notes.append(f"swaps inside one transaction that were followed to their product, in proportion: {pairs}")
+        notes += _swaps(ledger, run)
     unsure = [h for h in np.unique(run.held["holding"]).tolist() if ledger.holding_state[h] == NOT_STATED]
     if unsure:
         notes.append(

@@ -15,7 +15,7 @@ import numpy as np
 from dyepack.ledger.builder import Built, build
 from dyepack.ledger.manifest import COMPLETE, COUNTERPARTY, STATES, Manifest
 from dyepack.ledger.reader import Ledger
-from dyepack.ledger.schema import AFTER_TRANSACTIONS, MoveKind, OversizeMove, RawMoves, to_words
+from dyepack.ledger.schema import AFTER_TRANSACTIONS, AddressKind, MoveKind, OversizeMove, RawMoves, to_words
 from dyepack.ledger.writer import manifest_of, publish
 from dyepack.money import MAX_AMOUNT, Asset
 from dyepack.sources.identifiers import ADDRESS, HASH
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
     from dyepack.ledger.schema import U8
     from dyepack.sources.live.source import LiveTransaction
+
+MAX_BLOCK = 0xFFFFFFFE
+_LATEST = 253_402_300_799
+"""The last second of the year 9999."""
 
 _REASONS = 200
 """Reasons that a ledger names in its own words; the column of states holds one byte."""
@@ -40,6 +44,7 @@ class Gathered:
     openings      units that a holding had just before the window's first block, where not zero
     states        what is known of the history of the holdings that were asked for: "" if all of it, else the reason
     assets        what assets are called
+    contracts     whether an address is a contract, where that was asked
     """
 
     chain: str
@@ -49,6 +54,7 @@ class Gathered:
     openings: dict[Wanted, int] = field(default_factory=dict)
     states: dict[Wanted, str] = field(default_factory=dict)
     assets: dict[str, Asset] = field(default_factory=dict)
+    contracts: dict[str, bool] = field(default_factory=dict)
     hex_addresses: bool = True
     notes: list[str] = field(default_factory=list)
     inputs: list[dict[str, Any]] = field(default_factory=list)
@@ -77,13 +83,18 @@ class Gathered:
         states = list(STATES)
         state = self._states(built, states)
         formats = ("hex", "hex" if self.hex_addresses else "text")
-        built.columns |= _blocks(ordered) | {"holding_state": state}
+        built.columns |= _blocks(ordered) | {"holding_state": state, "address_kind": self._kinds(built)}
         manifest = manifest_of(
             built, chain=self.chain, assets={self.native.key: self.native} | self.assets, holding_state=state,
             formats=formats, inputs=self.inputs, oversize=rows.oversize, counts=_counts(ordered), notes=self.notes,
             states=states,
         )  # fmt: skip
         return manifest, built.columns, rows.oversize
+
+    def _kinds(self, built: Built) -> U8:
+        """What is known of each address (AddressKind)."""
+        texts = (_text(row.tobytes(), hexadecimal=self.hex_addresses) for row in built.columns["address_id"])
+        return np.array([_KINDS[self.contracts.get(text)] for text in texts], np.uint8)
 
     def _states(self, built: Built, states: list[str]) -> U8:
         """The state of each holding; reasons are added to `states`."""
@@ -94,6 +105,9 @@ class Gathered:
             if reason is not None:
                 state[at] = _state_number(states, reason)
         return state
+
+
+_KINDS = {None: AddressKind.UNKNOWN, False: AddressKind.OWNED, True: AddressKind.CONTRACT}
 
 
 def _state_number(states: list[str], reason: str) -> int:
@@ -183,6 +197,17 @@ def _counts(transactions: Iterable[LiveTransaction]) -> dict[str, int]:
         for reason, number in transaction.left_out.items():
             found[reason] = found.get(reason, 0) + number
     return dict(sorted(found.items()))
+
+
+def misfit(transaction: LiveTransaction) -> str:
+    """What of a transaction no ledger can hold, "" if it fits."""
+    if not 0 <= transaction.block <= MAX_BLOCK or not 0 <= transaction.index <= AFTER_TRANSACTIONS:
+        return f"it has the place {transaction.block}:{transaction.index}"
+    if not -1 <= transaction.time <= _LATEST:
+        return f"it has the time {transaction.time}"
+    if any(not 0 <= m.index <= MAX_BLOCK or m.units < 0 for m in transaction.moves):
+        return "it has a move with an index or units"
+    return ""
 
 
 def moved(wanted: Wanted, transactions: Mapping[str, LiveTransaction], txids: Iterable[str]) -> int:

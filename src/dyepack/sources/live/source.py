@@ -148,6 +148,10 @@ class AccountSource(Protocol):
         """Base units of holdings at the end of blocks; None where it cannot be told."""
         ...
 
+    async def contracts(self, addresses: Sequence[str]) -> dict[str, bool]:
+        """Whether code, not somebody's key, acts for each address; left out where it cannot be told."""
+        ...
+
     async def assets(self, keys: Sequence[str]) -> dict[str, Asset]:
         """Symbol (raw outside text) and decimals of tokens; one that says neither is called by its key."""
         ...

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dyepack.sources.live.evm.node import Node, Reply
     from dyepack.sources.live.source import Window
 
+_DELEGATED = "0xef0100"
+"""How the code of an account begins that lets a contract act for it, and is signed for by its key as before."""
+
 _CODE, _COUNT = "eth_getCode", "eth_getTransactionCount"
 
 
@@ -40,6 +43,18 @@ async def account(node: Node, address: str, window: Window) -> Account | None:
     if before is None or after is None:
         return None
     return Account(any(code != "0x" for code in codes), (before if window.first > 1 else 0, after))
+
+
+async def contracts(node: Node, addresses: Sequence[str], block: int) -> dict[str, bool]:
+    """Whether addresses have code of their own; those that the node does not tell are left out."""
+    replies = await node.ask([Call(_CODE, (address, hexed(block))) for address in addresses])
+    told = {a: decode(r, str, _CODE) for a, r in zip(addresses, replies, strict=True) if not isinstance(r, Fault)}
+    return {address: is_contract(code) for address, code in told.items()}
+
+
+def is_contract(code: str) -> bool:
+    """Whether it is code of a contract; a delegation (EIP-7702) leaves an account to its key."""
+    return code not in {"", "0x"} and not code.lower().startswith(_DELEGATED)
 
 
 async def nonces(node: Node, address: str, blocks: Sequence[int]) -> list[int | None]:

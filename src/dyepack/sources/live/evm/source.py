@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dyepack.money import Asset
 from dyepack.sources.live.errors import BadAnswer, Refused
+from dyepack.sources.live.evm.account import contracts
 from dyepack.sources.live.evm.answers import quantity
 from dyepack.sources.live.evm.balances import balances
 from dyepack.sources.live.evm.history import Histories
@@ -137,6 +138,12 @@ class EvmSource:
     async def balances(self, asked: Sequence[tuple[Wanted, int]]) -> list[int | None]:
         """Base units of holdings at the end of blocks; None where it cannot be told."""
         return await balances(self._node, asked)
+
+    async def contracts(self, addresses: Sequence[str]) -> dict[str, bool]:
+        """Whether each address has code of its own at the head of this trace."""
+        if self._head is None:
+            await self.head(0)
+        return await contracts(self._node, addresses, self._head or 0)
 
     async def assets(self, keys: Sequence[str]) -> dict[str, Asset]:
         """Symbol and decimals of tokens, as they were at the head of this trace."""

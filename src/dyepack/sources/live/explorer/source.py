@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dyepack.money import Asset
 from dyepack.sources.etl_tokens import MAX_DECIMALS
 from dyepack.sources.live.errors import BadAnswer, Refused
+from dyepack.sources.live.evm.account import is_contract
 from dyepack.sources.live.evm.answers import data, decode, quantity
 from dyepack.sources.live.evm.events import DEPOSIT, DESTROYED, WITHDRAWAL, topic_of
 from dyepack.sources.live.evm.history import touches
@@ -100,6 +101,17 @@ class EtherscanSource:
     async def balances(self, asked: Sequence[tuple[Wanted, int]]) -> list[int | None]:
         """None: an explorer tells balances of now only."""
         return [None for _ in asked]
+
+    async def contracts(self, addresses: Sequence[str]) -> dict[str, bool]:
+        """Whether each address has code of its own now, by the node behind the explorer."""
+        codes = await together(map(self._code, addresses))
+        return {address: is_contract(code) for address, code in zip(addresses, codes, strict=True) if code is not None}
+
+    async def _code(self, address: str) -> str | None:
+        try:
+            return decode(await self._explorer.node("eth_getCode", address=address, tag="latest"), str, "eth_getCode")
+        except (BadAnswer, Refused):
+            return None
 
     async def assets(self, keys: Sequence[str]) -> dict[str, Asset]:
         """Symbol and decimals of tokens."""

@@ -90,6 +90,11 @@ class TronSource:
         """None: a node of Tron tells balances of now only."""
         return [None for _ in asked]
 
+    async def contracts(self, addresses: Sequence[str]) -> dict[str, bool]:
+        """Not asked for: who pays fees is no contract, and that shows in the moves."""
+        del addresses
+        return {}
+
     async def assets(self, keys: Sequence[str]) -> dict[str, Asset]:
         """Symbol and decimals as the contracts of tokens tell them."""
         wanted = list(dict.fromkeys(keys))
