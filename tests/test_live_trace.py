@@ -204,9 +204,9 @@ def test_a_case_notes_that_a_block_it_cites_is_gone(tmp_path: Path, capsys: pyte
         assert "All of them are in the chain" in capsys.readouterr().out
         chain.reorg(1)
         assert run("recheck", case, "--from", source, *allow) == EXIT_INCOMPLETE
-        assert "is gone" in capsys.readouterr().out
+        assert "is orphaned" in capsys.readouterr().out
     assert run("statement", case) == EXIT_INCOMPLETE
-    assert "is gone" in capsys.readouterr().out
+    assert "is orphaned" in capsys.readouterr().out
     assert run("rerun", case) == 0
     (tmp_path / "case" / "checks.jsonl").write_text("{]\n")
     assert run("statement", case) == 1
@@ -223,6 +223,12 @@ def test_changed_evidence_and_ledgers_are_found(
     assert run("rerun", str(found.case)) == 1
     assert body.name in capsys.readouterr().err
     body.write_bytes(right)
+    lines = found.case / "evidence" / "answers.jsonl"
+    told = lines.read_bytes()
+    lines.write_bytes(b"")
+    assert run("rerun", str(found.case)) == 1
+    lines.write_bytes(told)
+    assert run("rerun", str(found.case)) == 0
     column = next((found.case / "ledger").glob("*/block_id.npy"))
     column.write_bytes(column.read_bytes()[:-1] + b"\x01")
     assert run("recheck", str(found.case), "--from", f"evm+{node.url}", "--allow-host", "127.0.0.1") == 1
@@ -241,6 +247,34 @@ def test_a_case_of_a_live_trace_reruns_from_its_own_ledger(
     shutil.rmtree(found.case / "evidence" / "bodies")
     gone = trace(f"evm+{node.url}", incident, tmp_path, "--offline")
     assert gone.code == 1
+
+
+def test_offline_does_not_put_another_case_in_its_place_unasked(
+    node: Anvil, incident: Incident, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = trace(f"evm+{node.url}", incident, tmp_path)
+    before = found.files()
+    for words, what in ((["--most-places", "3"], "limits"), (["--rule", "haircut"], "parameters")):
+        assert trace(f"evm+{node.url}", incident, tmp_path, "--offline", *words).code == 1
+        assert f"other {what}" in capsys.readouterr().err
+        assert found.files() == before
+    other = trace(f"evm+{node.url}", incident, tmp_path, "--offline", "--rule", "haircut", "--replace")
+    assert other.code == 0
+    assert Case(other.case).statement.rule == "haircut"
+
+
+def test_a_deposit_that_is_declared_for_a_block_is_followed_live(
+    node: Anvil, incident: Incident, tmp_path: Path
+) -> None:
+    theft = tmp_path / "theft.toml"
+    theft.write_text(
+        f'id = "t"\nchain = "evm-31337"\n[[leg]]\nasset = "native"\n[[leg.deposit]]\nto = "{incident.who["thief"]}"\n'
+        f'units = "1000"\nblock = {incident.last - 5}\nevidence = "a test"\n'
+    )
+    words = ["-q", "trace", "--from", f"evm+{node.url}", "--allow-host", "127.0.0.1", "--theft", str(theft), "--depth",
+             "0", "--out", str(tmp_path / "case")]  # fmt: skip
+    assert run(*words) in (0, EXIT_INCOMPLETE)
+    assert Case(tmp_path / "case").statement.total("native") == 1000
 
 
 def test_a_complete_case_is_not_overwritten_unasked(node: Anvil, incident: Incident, tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def _write_live(trace: Trace, path: Path, *, replace: bool) -> None:
     files = files_of(trace)
     try:
         unfinish(path)
+        if (path / "thefts").is_symlink():
+            (path / "thefts").unlink()
         shutil.rmtree(path / "thefts", ignore_errors=True)
         for name, raw in files.items():
             file = path / name
@@ -249,6 +251,8 @@ class Case:
 
     def add_check(self, check: CitedCheck) -> None:
         """Note what a look at the chain said."""
+        if (self.path / CHECKS).is_symlink():
+            raise CaseError(f"{self.path / CHECKS} is a link, so it is not written", remedy="remove it")
         with (self.path / CHECKS).open("a", encoding="utf-8") as out:
             out.write(json.dumps(asdict(check), sort_keys=True) + "\n")
 

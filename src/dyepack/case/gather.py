@@ -15,10 +15,11 @@ from dyepack.case.needs import Need, needs
 from dyepack.errors import TheftError, quoted
 from dyepack.money import MAX_AMOUNT
 from dyepack.progress import OnStep, no_step
+from dyepack.sources.blocks import BlockRef, Window
 from dyepack.sources.live.errors import BadAnswer, Reorganised, SourceError, Unreachable
 from dyepack.sources.live.ledger import MAX_BLOCK, Gathered, misfit
 from dyepack.sources.live.reconcile import Difference, adds_up, adjusted, between_key, difference
-from dyepack.sources.live.source import NO_INTERNAL, BlockRef, History, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import NO_INTERNAL, History, LiveTransaction, Wanted
 from dyepack.tracing.rules import ALLOCATING
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ class Gatherer:
         last = max(named) if self.parameters.backward else self.head.number
         self.window = Window(first, max(first, last))
         self.gathered.first_block = self.window.first
-        outflows = [(o.address, leg.asset) for t in self.thefts for leg in t.legs for o in leg.outflows]
-        await self._ask([Need(0, self._place(a), self._asset(k)) for a, k in outflows])
+        places = [(a, leg.asset) for t in self.thefts for leg in t.legs
+                  for a in (*(o.address for o in leg.outflows), *(d.to for d in leg.deposits))]  # fmt: skip
+        await self._ask([Need(0, self._place(a), self._asset(k)) for a, k in places])
         declared = {self._asset(leg.asset) for t in self.thefts for leg in t.legs}
         await self._name(declared)
 

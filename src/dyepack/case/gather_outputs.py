@@ -18,7 +18,7 @@ from dyepack.errors import TheftError, quoted
 from dyepack.ledger.utxo.schema import NOT_ASKED
 from dyepack.progress import OnStep, no_step
 from dyepack.sources.bitcoin.store import ledger_of
-from dyepack.sources.live.source import BlockRef, Window
+from dyepack.sources.blocks import BlockRef, Window
 from dyepack.tags.naming import stops
 from dyepack.tracing.rules import ALLOCATING
 from dyepack.tracing.terminals import Stop

@@ -11,16 +11,21 @@ was read is set aside whole (evidence.orphaned-1 ...) and the work begins again,
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import signal
+import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dyepack.case.cited import CitedCheck, check_cited
-from dyepack.case.folder import EVIDENCE, LEDGER, unfinish
+from dyepack.case.folder import EVIDENCE, LEDGER, Case, unfinish
 from dyepack.case.gather import Gatherer, Limits
 from dyepack.case.gather_outputs import OutputGatherer
 from dyepack.errors import CaseError, UsageError
+from dyepack.ledger.open import open_ledger
 from dyepack.progress import OnStep, no_step
 from dyepack.sources.bitcoin.store import BITCOIN, store
 from dyepack.sources.live.client import Settings
@@ -28,18 +33,17 @@ from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.errors import Reorganised
 from dyepack.sources.live.evidence import Evidence
 from dyepack.sources.live.fetch import Fetcher
-from dyepack.sources.live.heads import AsStanding
+from dyepack.sources.live.head.canonical import SourceView
 from dyepack.sources.live.ledger import Gathered
 from dyepack.sources.live.open import source_of
 from dyepack.sources.live.source import AccountSource, OutputSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from dyepack.sources.bitcoin.result import BitcoinImport
-    from dyepack.sources.live.rates import Asked as Network
-    from dyepack.sources.live.source import BlockRef
+    from dyepack.sources.blocks import BlockRef
+    from dyepack.sources.live.rates import Cost
     from dyepack.tags.model import TagSet
     from dyepack.tracing.resolve import Parameters
     from dyepack.tracing.theft import Theft
@@ -64,7 +68,7 @@ class Fetched:
 
     facts: dict[str, Any]
     interrupted: bool
-    network: Network
+    network: Cost
 
 
 def fetch(
@@ -74,14 +78,15 @@ def fetch(
     parameters: Parameters,
     case: Path,
     *,
+    ledger: Path | None = None,
     progress: OnStep = no_step,
 ) -> Fetched:
-    """Gather what a trace needs into the case's evidence and ledger."""
+    """Gather what a trace needs into the case's evidence and ledger (or another place for the ledger)."""
     if request.offline and not (case / EVIDENCE).is_dir():
         raise CaseError(f"{case} holds no evidence", remedy="run the trace without --offline first")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return asyncio.run(_fetch(request, thefts, tags, parameters, case, progress))
+            return asyncio.run(_fetch(request, thefts, tags, parameters, case, ledger, progress))
         except Reorganised as fault:
             if request.offline or attempt == _ATTEMPTS:
                 raise
@@ -98,8 +103,9 @@ def _set_aside(case: Path) -> None:
 
 
 async def _fetch(
-    request: Request, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, progress: OnStep
-) -> Fetched:
+    request: Request, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, ledger: Path | None,
+    progress: OnStep,
+) -> Fetched:  # fmt: skip
     endpoint = Endpoint.parse(request.source, request.allow)
     other = Endpoint.parse(request.second, request.allow) if request.second else None
     async with AsyncExitStack() as open_things:
@@ -126,15 +132,16 @@ async def _fetch(
             work = OutputGatherer(source, thefts, tags, parameters, request.limits, progress=progress)
         found = await _interruptible(work)
         if not request.offline and not work.stopped:
-            await _still_stands(endpoint, work.head, settings)
+            await _check_canonical(endpoint, work.head, settings)
         digest = evidence.digest()
         found.notes += evidence.notes()
-        unfinish(case)
         found.inputs = [{"name": EVIDENCE, "sha256": digest}]
+        if ledger is None:
+            unfinish(case)
         if isinstance(found, Gathered):
-            found.write(case / LEDGER)
+            found.write(ledger or case / LEDGER)
         elif isinstance(source, OutputSource):
-            store(found, case / LEDGER, chain=source.chain, network=source.network, replace=True)
+            store(found, ledger or case / LEDGER, chain=source.chain, network=source.network, replace=True)
     facts = {
         "source": f"{endpoint.kind}+{endpoint.shown}", "second": f"{other.kind}+{other.shown}" if other else "",
         "head": asdict(work.head), "window": asdict(work.window), "limits": asdict(request.limits), "evidence": digest,
@@ -156,14 +163,14 @@ async def _interruptible(work: Gatherer | OutputGatherer) -> Gathered | BitcoinI
         loop.remove_signal_handler(signal.SIGINT)
 
 
-async def _still_stands(endpoint: Endpoint, head: BlockRef, settings: Settings) -> None:
+async def _check_canonical(endpoint: Endpoint, head: BlockRef, settings: Settings) -> None:
     """Reorganised if the block up to which was read is no longer in the chain."""
     async with Fetcher(endpoint, settings=settings) as now:
         source = source_of(now)
         await source.open()
         block = (await source.blocks([head.number])).get(head.number)
     if block is None or block.hash != head.hash:
-        raise Reorganised(head.number, head.hash, block.hash if block else "gone")
+        raise Reorganised(head.number, head.hash, block.hash if block else "orphaned")
 
 
 def recheck(source: str, allow: Sequence[str], blocks: Mapping[int, str]) -> CitedCheck:
@@ -173,9 +180,46 @@ def recheck(source: str, allow: Sequence[str], blocks: Mapping[int, str]) -> Cit
         async with Fetcher(Endpoint.parse(source, allow)) as now:
             adapter = source_of(now)
             await adapter.open()
-            return await check_cited(blocks, AsStanding(adapter, now.endpoint.shown))
+            return await check_cited(blocks, SourceView(adapter, now.endpoint.shown))
 
     return asyncio.run(ask())
+
+
+def check_evidence(case: Case) -> None:
+    """CaseError unless a live case's evidence is whole, and gives its ledger once more (one that its user stopped: is
+    whole)."""
+    with Evidence(case.path / EVIDENCE, write=False) as evidence:
+        evidence.verify()
+    live = case.about["live"]
+    if live["interrupted"]:
+        return
+    hosts = [urlsplit(live[name].partition("+")[2]).netloc for name in ("source", "second") if live[name]]
+    request = Request(live["source"], live["second"], hosts, offline=True, limits=Limits(**live["limits"]))
+    with tempfile.TemporaryDirectory(prefix="dyepack-") as folder:
+        made = fetch(request, case.thefts(), case.tags(), case.parameters, case.path, ledger=Path(folder) / LEDGER)
+        found = open_ledger(Path(folder) / LEDGER).sha256
+    if found != case.about["ledger"]["sha256"] or made.facts != live:
+        raise CaseError(f"the evidence of {case.path} does not give its ledger",
+                        remedy="get the case again from where it came from, or trace anew")  # fmt: skip
+
+
+def differs(request: Request, thefts: list[Theft], parameters: Parameters, case: Path) -> str:
+    """In what a request differs from that of the whole case which is there; "" if in nothing, or there is none."""
+    if not (case / "SHA256").exists():
+        return ""
+    about = Case(case).about
+    live = about.get("live", {})
+    asked = {
+        "thefts": [hashlib.sha256(t.raw).hexdigest() for t in thefts],
+        "parameters": {k: v for k, v in asdict(parameters).items() if k != "fees"},
+        "limits": asdict(request.limits),
+    }
+    there = {
+        "thefts": [t["sha256"] for t in about["thefts"]],
+        "parameters": {k: v for k, v in about["parameters"].items() if k != "fees"},
+        "limits": live.get("limits"),
+    }
+    return next((name for name, value in asked.items() if value != there[name]), "")
 
 
 def identity(request: Request, case: Path) -> tuple[str, str]:

@@ -97,17 +97,16 @@ def rerun(
 ) -> None:
     """Trace a case again from its own files and compare every byte."""
     from dyepack import __version__
-    from dyepack.case.folder import EVIDENCE, Case, files_of
+    from dyepack.case.folder import Case, files_of
     from dyepack.case.run import trace
     from dyepack.errors import CaseError
 
     opened = Case(case)
     on = opened.open_ledger(ledger)
     if opened.is_live:
-        from dyepack.sources.live.evidence import Evidence
+        from dyepack.case.live import check_evidence
 
-        with Evidence(case / EVIDENCE, write=False) as evidence:
-            evidence.verify()
+        check_evidence(opened)
     with show.steps("tracing", 9) as step:
         found = trace(on, opened.thefts(), opened.tags(), opened.parameters, live=opened.about.get("live"),
                       progress=step)  # fmt: skip

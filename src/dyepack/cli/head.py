@@ -12,7 +12,7 @@ from dyepack.cli import show
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dyepack.sources.live.events import Event
+    from dyepack.sources.live.head.events import Event
 
 
 def head(
@@ -36,12 +36,12 @@ def head(
     import re
 
     from dyepack.errors import UsageError, quoted
-    from dyepack.sources.live.blockstore import BlockStore
     from dyepack.sources.live.endpoint import Endpoint
-    from dyepack.sources.live.events import EventLog
-    from dyepack.sources.live.evm_heads import EvmHeads, NewHeads
     from dyepack.sources.live.fetch import Fetcher
-    from dyepack.sources.live.follow import Follower, Limits
+    from dyepack.sources.live.head.blockstore import BlockStore
+    from dyepack.sources.live.head.events import EventLog
+    from dyepack.sources.live.head.evm import EvmHeads, NewHeads
+    from dyepack.sources.live.head.follower import Follower, Limits
 
     endpoint = Endpoint.parse(source, allow_host or [])
     if endpoint.kind != "evm":

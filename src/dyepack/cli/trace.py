@@ -94,6 +94,7 @@ def trace(
     if live is not None and out is not None:
         check_place(out, replace=replace or offline, live=True)
         thefts = thefts_of(theft or [], tx or [], asset, lambda: live.identity(out), both=backward)
+        live.check_same(thefts, parameters, out, replace=replace)
         fetched = live.fetch(thefts, known, parameters, out)
         ledger = out / "ledger"
     elif ledger is not None:
@@ -207,9 +208,9 @@ def _time(text: str) -> int:
 
     try:
         when = datetime.fromisoformat(text)
-    except ValueError as fault:
+        seconds = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as fault:
         raise UsageError(
             f"--until {text!a} is not a date", remedy="write 2023-01-01 or 2023-01-01T12:00:00Z"
         ) from fault
-    seconds = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
     return seconds if "T" in text.upper() or ":" in text else seconds + 86_399
