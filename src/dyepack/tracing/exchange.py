@@ -51,15 +51,26 @@ class Exchanges:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.issuer, self.zero = issuers_of(ledger)
+        self._txs, self._kinds = ledger.move_tx.data, ledger.move_kind.data
         self._of: dict[int, Exchange | None] = {}
         self._parties: dict[int, dict[int, Party]] = {}
+        self._began: dict[int, tuple[bool, set[int]]] = {}
         self._owned: dict[int, bool] = {}
 
     def of(self, paid: int) -> Exchange | None:
         """The exchange that a move is the payment of, None if it is of none."""
         if paid not in self._of:
-            self._of[paid] = self._find(paid)
+            self._of[paid] = None if self._is_alone(paid) else self._find(paid)
         return self._of[paid]
+
+    def _is_alone(self, paid: int) -> bool:
+        """Whether a transaction has no other move but a fee after it: most have none."""
+        txs, tx, after = self._txs, self._txs[paid], paid + 1
+        if paid and txs[paid - 1] == tx:
+            return False
+        if after < len(txs) and txs[after] == tx and self._kinds[after] == _FEE:
+            after += 1
+        return after == len(txs) or txs[after] != tx
 
     def goes_back(self, move: int) -> bool:
         """Whether a move returns tokens to the contract that issued them: such a receiver stands for the contract."""
@@ -89,7 +100,21 @@ class Exchanges:
         given = [move for kind in lost for move in party.outs[kind]]
         if max(given) < paid:
             return Exchange(before=True)
-        return Exchange(_products(self.ledger, party, paid))
+        sure = payee in self.issuer[[asset, *lost]] or (self._may_trade(payee) and self._is_trade(paid, payee))
+        return Exchange(_products(self.ledger, party, paid) if sure else ())
+
+    def _may_trade(self, payee: int) -> bool:
+        """Whether a payee is known to be a contract, where a source was asked that."""
+        kinds = self.ledger.address_kind
+        return not len(kinds) or int(kinds[payee]) == AddressKind.CONTRACT
+
+    def _is_trade(self, paid: int, payee: int) -> bool:
+        """Whether a transaction is one trade: begun by one who gave something, or with another party to it.
+
+        Else several people's payments may only have been sent together (a bundle of smart accounts).
+        """
+        began, traders = self._began[int(self.ledger.move_tx[paid])]
+        return began or bool(traders - {payee})
 
     def _is_owned(self, address: int) -> bool:
         """Whether somebody's key signs for an address: a source said so, or it pays fees, which no contract does."""
@@ -111,9 +136,10 @@ class Exchanges:
                 moves = range(0)
             kinds = dict(zip(moves, ledger.move_kind[moves.start : moves.stop].tolist(), strict=True))
             found = parties({m: self._leg(m) for m, kind in kinds.items() if kind < _FEE})
-            for move, kind in kinds.items():
-                if kind == _FEE:
-                    found.pop(ledger.holding_address(int(ledger.move_from[move])), None)
+            payers = {ledger.holding_address(int(ledger.move_from[m])) for m, kind in kinds.items() if kind == _FEE}
+            began = not payers or any(found[p].lost() for p in payers if p in found)
+            found = {address: party for address, party in found.items() if address not in payers}
+            self._began[tx] = began, {a for a, party in found.items() if not began and party.gained() and party.lost()}
             self._parties[tx] = found
         return self._parties[tx]
 

@@ -1,8 +1,8 @@
 """The Numba replay: the same moves in the same order with the same arithmetic as replay.py, some ten times faster.
 
 Invariant: for every ledger, plan and rule it gives the Run of its plain twin, or says that it cannot (`None`: a
-balance passes 128 bits, a swap has several products, or more than 256 swaps wait), never anything else. Rules, lots
-and opening of holdings are as in holding.py.
+balance passes 128 bits, more than 256 swaps wait, or a swap is one that kernel_exchange.py leaves to its twin), never
+anything else. Rules, lots and opening of holdings are as in holding.py.
 
 Where the plain replay keeps a heap, this one keeps a bitmap of waiting moves (moves are numbered in chain order,
 so the next set bit is the next move). Importing this module costs about a second.

@@ -1,7 +1,7 @@
 """The Numba twin of exchange.py: what becomes of a payment in its transaction.
 
-Invariant: as kernel.py; sums past 128 bits, exchanges with several products and very long transactions are beyond it
-(BEYOND), and the plain replay takes over.
+Invariant: as kernel.py; sums past 128 bits, exchanges with several products, very long transactions and those that were
+begun by one who gave nothing are beyond it (BEYOND), and the plain replay takes over.
 """
 
 from __future__ import annotations
@@ -125,9 +125,40 @@ def _is_first(v, first, m, payee):  # type: ignore[no-untyped-def]
 
 
 @leaf
+def _began(v, first, last):  # type: ignore[no-untyped-def]
+    """Whether who pays the fee gave something besides, or nobody pays one."""
+    payer = np.int64(-1)
+    for m in range(first, last):
+        if v.kind[m] == _FEE:
+            payer = address_of(v, v.move_from[m])
+    if payer < 0:
+        return True
+    for m in range(first, last):
+        if _involves(v, m, payer) and _is_first(v, first, m, payer):
+            _, lost, _, _, _, _ = _change(v, first, last, payer, asset_of(v, m))
+            if lost:
+                return True
+    return False
+
+
+@leaf
+def _is_alone(v, paid):  # type: ignore[no-untyped-def]
+    """Whether a transaction has no other move but a fee after it: most have none."""
+    tx = v.move_tx[paid]
+    if paid > 0 and v.move_tx[paid - 1] == tx:
+        return False
+    after = paid + 1
+    if after < v.moves and v.move_tx[after] == tx and v.kind[after] == _FEE:
+        after += 1
+    return after >= v.moves or v.move_tx[after] != tx
+
+
+@leaf
 def exchange_of(v, paid, swapped_in, slot, owned):  # type: ignore[no-untyped-def]
     """(what becomes of a payment, the move of its product or -1)."""
     none = np.int64(-1)
+    if _is_alone(v, paid):
+        return NO_SWAP, none
     giver, payee, asset = _source(v, paid), _target(v, paid), asset_of(v, paid)
     if v.backward or payee < 0 or giver == payee or v.kind[paid] >= _FEE:
         return NO_SWAP, none
@@ -168,6 +199,11 @@ def exchange_of(v, paid, swapped_in, slot, owned):  # type: ignore[no-untyped-de
         return (NO_SWAP if swapped_in == np.int64(v.move_tx[paid]) else UNMATCHED), none
     if gained != 1 or lost != 1 or not one_way:
         return UNMATCHED, none
+    if v.issuer[asset] != payee and v.issuer[lost_asset] != payee:
+        if v.has_kinds and v.address_kind[payee] == _UNKNOWN:
+            return UNMATCHED, none
+        if not _began(v, first, last):
+            return BEYOND, none
     return _matched(v, first, last, paid, payee, asset, lost_asset, slot)
 
 

@@ -76,6 +76,7 @@ class View(NamedTuple):
     issuer: Any
     zero: Any
     address_kind: Any
+    has_kinds: Any
 
 
 def _words(amounts: list[int]) -> np.ndarray[Any, Any]:
@@ -109,6 +110,7 @@ def view_of(ledger: Ledger, plan: Plan, books: Books) -> View:
         np.array(own, np.int64), np.cumsum([0] + [len(w.before) for w in worked], dtype=np.int64),
         _words([b for w in worked for b in w.before]), np.array([m for m, _ in own_gaps], np.int64),
         _words([g for _, g in own_gaps]), *issuers_of(ledger), _kinds(ledger),
+        len(ledger.address_kind) > 0,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from dyepack.errors import CaseError, quoted
-from dyepack.ledger.exchange import ZERO_OF_TRON
+from dyepack.ledger.schema import ZERO_ADDRESS, ZERO_OF_TRON
 from dyepack.tracing.terminals import WORDS, WORDS_BACKWARD
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _MOST_STEPS = 1_000_000
 _Key = tuple[int, str, str]
 """Leg, transaction, and who exchanged: an address, or the contract that issues the asset."""
 
-_NOBODY = ("", "0x" + "0" * 40, ZERO_OF_TRON)
+_NOBODY = ("", ZERO_ADDRESS, ZERO_OF_TRON)
 
 
 @dataclass(slots=True)
