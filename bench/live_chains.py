@@ -1,23 +1,24 @@
 """Scripted chains on a real node for bench/live.py: money stolen in the first transaction, then passed on.
 
 Who sends what is worked out beforehand, so that the transactions of a block go to the node in batches with explicit
-nonces. Invariant: whoever gets dyed coins has no others, so every payment of the script is dyed, and so is its fee.
+nonces.
+Invariant: whoever gets dyed coins has no others, so every payment of the script is dyed, and so is its fee.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from tests.anvil import BLOCK_SECONDS, ETHER, GAS, GAS_PRICE, Anvil, anvil
+from tests.anvil import BLOCK_SECONDS, ETHER, GAS_PRICE, Anvil, anvil
 from tests.contracts import address_created, call, contract
 
 VICTIM, THIEF, MAKER = ("0x" + "0" * 24 + f"{n:016x}" for n in (0xA1, 0xA2, 0xA3))
 PLAIN_GAS = 21_000
 FEE = PLAIN_GAS * GAS_PRICE
-TOKEN_FEE = 100_000 * GAS_PRICE
+TOKEN_GAS = 100_000
 LOOT = 100_000 * ETHER
 BATCH = 250
 
@@ -27,13 +28,16 @@ Payment = tuple[str, str, int]
 
 @dataclass(slots=True)
 class Script:
-    """Blocks of payments; `asset`: "native", or "" for a token that is made first; `noise`: payments of others a block."""
+    """Blocks of payments, in coins or in a token that is made first.
+
+    `noise`: payments of others in each block; `empty`: blocks without any after each.
+    """
 
     name: str
     blocks: list[list[Payment]]
     token: bool = False
     noise: int = 0
-    seed: list[Payment] = field(default_factory=list)
+    empty: int = 0
 
 
 @dataclass(slots=True)
@@ -98,13 +102,16 @@ def built(script: Script) -> Iterator[Chain]:
     alloc = {VICTIM: 2 * LOOT, MAKER: 3 * LOOT, **dict.fromkeys(others, 1000 * ETHER)}
     if script.token:
         alloc |= dict.fromkeys(everyone, ETHER)
-    with anvil(alloc, 1, ("--silent",) if False else ()) as node:
+    with anvil(alloc, 1, ("--max-persisted-states", "100000")) as node:
         token = _token(node) if script.token else ""
         count = _mine(node, [(VICTIM, THIEF, LOOT)], token)
         stolen = node.rpc("eth_getBlockByNumber", "latest", False)["transactions"][0]
         for number, block in enumerate(script.blocks):
             noise = [(one, address("met", number), 10**9 + n) for n, one in enumerate(others[: script.noise])]
             count += _mine(node, block, token, noise)
+            if script.empty:
+                node.rpc("anvil_mine", hex(script.empty), hex(BLOCK_SECONDS))
+                node.time += script.empty * BLOCK_SECONDS
         lines = [
             'id = "bench"', 'title = "A scripted theft"', 'chain = "evm-31337"', f'victim = ["{VICTIM}"]',
             "[[leg]]", 'name = "loot"', f'asset = "{token or "native"}"', "[[leg.move]]", f'tx = "{stolen}"',
@@ -122,13 +129,13 @@ def _token(node: Anvil) -> str:
     return made
 
 
-def _mine(node: Anvil, payments: list[Payment], token: str, noise: list[Payment] = []) -> int:  # noqa: B006
+def _mine(node: Anvil, payments: list[Payment], token: str, noise: Sequence[Payment] = ()) -> int:
     """One block with these payments, those of one sender in their order; how many."""
     requests = []
     for sender, receiver, units in payments:
         if token:
             data = call("transfer(address,uint256)", receiver, units)
-            requests.append(_request(node, sender, token, 0, 100_000, data))
+            requests.append(_request(node, sender, token, 0, TOKEN_GAS, data))
         else:
             requests.append(_request(node, sender, receiver, units, PLAIN_GAS))
     requests += [_request(node, sender, receiver, units, PLAIN_GAS) for sender, receiver, units in noise]

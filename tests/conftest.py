@@ -1,4 +1,4 @@
-"""House rules for the suite: in CI a skipped test is a failure."""
+"""House rules for the suite: in CI a skipped test is a failure. And the chain that several files share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
+from tests.anvil import Anvil, anvil
+from tests.incident import ACCOUNTS, GENESIS, Incident, play
 
 
 @pytest.hookimpl(wrapper=True)
@@ -15,3 +18,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"  # type: ignore[attr-defined]
         report.longrepr = f"skipped in CI: {item.nodeid}"  # type: ignore[attr-defined]
     return report
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Anvil]:
+    """The node of the scripted incident, played once for each worker: nobody may change its chain."""
+    with anvil(GENESIS, ACCOUNTS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def incident(node: Anvil) -> Incident:
+    return play(node)

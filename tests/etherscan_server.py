@@ -90,6 +90,8 @@ class EtherscanServer:
             params = (query["tag"], query["boolean"] == "true")
         elif action in {"eth_getTransactionByHash", "eth_getTransactionReceipt"}:
             params = (query["txhash"],)
+        elif action == "eth_getCode":
+            params = (query["address"], query["tag"])
         elif action == "eth_call":
             params = ({"to": query["to"], "data": query["data"]}, query["tag"])
         elif action != "eth_blockNumber":
@@ -327,6 +329,7 @@ class SmallChain:
         simple: dict[str, Callable[[], Any]] = {
             "eth_blockNumber": lambda: hex(len(self.blocks) - 1),
             "eth_getTransactionReceipt": lambda: self.receipts.get(params[0]),
+            "eth_getCode": lambda: "0x6001" if params[0] in self.symbols else "0x",
             "eth_getBalance": lambda: hex(self.genesis.get(params[0], 0)),
         }
         return simple[method]() if method in simple else self._of_block(method, *params)

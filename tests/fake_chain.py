@@ -11,9 +11,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dyepack.sources.blocks import BlockRef
 from dyepack.sources.live.errors import Refused, Unreachable
-from dyepack.sources.live.events import FollowedBlock
-from dyepack.sources.live.source import BlockRef, LiveMove, LiveTransaction
+from dyepack.sources.live.head.events import FollowedBlock
+from dyepack.sources.live.source import LiveMove, LiveTransaction
 
 GENESIS = BlockRef(0, "0x" + "00" * 32, "0x" + "ff" * 32, 1_700_000_000)
 

@@ -56,7 +56,7 @@ def test_commands_of_live_traces_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 main([word.replace("http://127.0.0.1:8545", node.url) for word in command])
             assert left.value.code == 0, command
             seen.append((command[0], (tmp_path / "live.case/SHA256").read_bytes()))
-    assert [name for name, _ in seen] == ["trace", "rerun", "trace", "recheck", "follow"]
+    assert [name for name, _ in seen] == ["trace", "rerun", "trace", "recheck", "head"]
     assert len({sums for _, sums in seen}) == 1
 
 
@@ -70,7 +70,7 @@ def test_options_and_sources_of_live_traces_exist() -> None:
 
     text = (ROOT / "docs/live.md").read_text()
     group: Any = typer.main.get_command(app)
-    known = {o for name in ("trace", "recheck", "follow") for p in group.commands[name].params for o in p.opts}
+    known = {o for name in ("trace", "recheck", "head") for p in group.commands[name].params for o in p.opts}
     named = set(re.findall(r"`(--[a-z-]+)", text))
     assert named <= known, named - known
     sources = re.findall(r"`((?:%s)\+[a-z]+://[^`]+)`" % "|".join(kinds()), text)  # noqa: UP031

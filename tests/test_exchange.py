@@ -186,7 +186,11 @@ def test_a_worthless_token_sent_back_does_not_lead_the_trace_away(fees: bool) ->
 def test_what_a_source_says_of_an_address_counts_before_what_is_seen() -> None:
     moves = [theft(100, "tok"), Move(2, "thief", "wallet", 100, "tok", TOKEN, 1),
              Move(2, "wallet", "thief", 1, "scam", TOKEN, 2), fee()]  # fmt: skip
-    for kind, stop in ((AddressKind.OWNED, "CARRIED"), (AddressKind.CONTRACT, "CONVERTED")):
+    for kind, stop in (
+        (AddressKind.OWNED, "CARRIED"),
+        (AddressKind.CONTRACT, "CONVERTED"),
+        (AddressKind.UNKNOWN, "SWAP"),
+    ):
         ledger = ledger_of(moves)
         ledger.address_kind = np.full(len(ledger.address_id), kind, np.uint8)
         stops = replay(ledger, Plan({0: 1}), "fifo").dyed["stop"].tolist()
@@ -196,7 +200,25 @@ def test_what_a_source_says_of_an_address_counts_before_what_is_seen() -> None:
 def test_a_swap_among_a_thousand_other_moves_is_followed() -> None:
     many = [Move(2, f"u{n}", f"v{n}", 1, "usd", TOKEN, 1000 + n) for n in range(1000)]
     _, held, _ = run_of([
-        theft(100, "tok"), Move(2, "thief", "pool", 100, "tok", TOKEN, 5000), Move(2, "pool", "thief", 9, "usd", TOKEN, 1),
-        *many, fee(),
+        theft(100, "tok"), Move(2, "thief", "pool", 100, "tok", TOKEN, 5000),
+        Move(2, "pool", "thief", 9, "usd", TOKEN, 1), *many, fee(),
     ])  # fmt: skip
     assert held == {("thief", "usd"): 9}
+
+
+def test_payments_that_a_bundler_sends_together_are_no_swap() -> None:
+    """The thief pays Bob; in the same bundle Bob pays Carol something else, and a bundler pays the fee."""
+    _, held, stops = run_of([
+        theft(100, "tok"), Move(2, "thief", "bob", 100, "tok", TOKEN, 1), Move(2, "bob", "carol", 5, "usd", TOKEN, 2),
+        fee(2, "bundler"),
+    ])  # fmt: skip
+    assert held == {}
+    assert stops == {"CARRIED", "SWAP"}
+
+
+def test_a_bundled_swap_with_two_parties_is_followed() -> None:
+    _, held, _ = run_of([
+        theft(100, "tok"), Move(2, "thief", "pool", 100, "tok", TOKEN, 1), Move(2, "pool", "thief", 5, "usd", TOKEN, 2),
+        fee(2, "bundler"),
+    ])  # fmt: skip
+    assert held == {("thief", "usd"): 5}

@@ -27,9 +27,10 @@ from dyepack.sources.bitcoin.blocks.importer import import_blocks
 from dyepack.sources.bitcoin.blocks.segment import parse_block
 from dyepack.sources.bitcoin.result import BitcoinImport
 from dyepack.sources.bitcoin.store import store
-from dyepack.sources.live.bitcoin.answers import Asked
+from dyepack.sources.blocks import Window
+from dyepack.sources.live.bitcoin.answers import Question
 from dyepack.sources.live.errors import BadAnswer, SourceError
-from dyepack.sources.live.source import OutputSource, Window
+from dyepack.sources.live.source import OutputSource
 from dyepack.tags.model import TagSet
 from dyepack.tracing.resolve import Parameters
 from dyepack.tracing.rules import RULES
@@ -455,14 +456,14 @@ async def _nothing(_: OutputSource) -> None:
     ],
 )
 def test_coins(text: str, units: int) -> None:
-    assert Asked("x").satoshi("value", Decimal(text)) == units
+    assert Question("x").satoshi("value", Decimal(text)) == units
 
 
 @pytest.mark.parametrize("text", ["-1", "0.000000001", "21000001", "NaN", "Infinity", "1E+999999", "1E-999999",
                                   "1.0000000000000000000000000000000000000001"])  # fmt: skip
 def test_no_coins(text: str) -> None:
     with pytest.raises(BadAnswer, match="value"):
-        Asked("getblock").satoshi("value", Decimal(text))
+        Question("getblock").satoshi("value", Decimal(text))
 
 
 # --- ledgers of which not all was asked -----------------------------------------------------------------------------

@@ -18,18 +18,19 @@ import pytest
 
 from dyepack.ledger.schema import MoveKind
 from dyepack.money import Asset
+from dyepack.sources.blocks import Window
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.evidence import Evidence
 from dyepack.sources.live.evm.source import EvmSource
 from dyepack.sources.live.explorer.source import EtherscanSource
 from dyepack.sources.live.fetch import Fetcher
-from dyepack.sources.live.source import AccountSource, History, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import AccountSource, History, LiveTransaction, Wanted
 from tests.anvil import ETHER, anvil
 from tests.etherscan_server import KEY, EtherscanServer
 from tests.evm_moves import Seen, extract_moves
 from tests.evm_world import World, build
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.xdist_group("anvil")]
 
 T = TypeVar("T")
 NATIVE = "native"

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from dyepack.ledger.utxo.schema import RawTransactions
 from dyepack.sources.bitcoin.result import BitcoinImport
+from dyepack.sources.blocks import BlockRef, Window
 from dyepack.sources.live.bitcoin.core_rest import CoreRest
 from dyepack.sources.live.bitcoin.core_rpc import CoreRpc
 from dyepack.sources.live.bitcoin.esplora import Esplora
@@ -23,7 +24,7 @@ from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.errors import SourceError
 from dyepack.sources.live.evidence import Evidence
 from dyepack.sources.live.fetch import Fetcher
-from dyepack.sources.live.source import BlockRef, OutputSource, Window
+from dyepack.sources.live.source import OutputSource
 from tests.bitcoin_servers import Chain, core_app, esplora_app, serving
 from tests.blocks import Block, demo_chain, p2wpkh, plain_batches, plain_block, spend
 
@@ -120,8 +121,6 @@ def test_says_what_it_is(adapter: Adapter) -> None:
     async def ask(source: OutputSource) -> None:
         assert isinstance(source, OutputSource)
         assert (source.chain, source.network) == ("bitcoin", "regtest")
-        assert source.can.blocks
-        assert source.can.whole_transactions
         assert source.can.spenders == ("spenders" not in adapter.gaps)
         assert source.can.spenders or any("whole blocks" in note for note in source.can.notes)
 
@@ -130,7 +129,7 @@ def test_says_what_it_is(adapter: Adapter) -> None:
 
 @each()
 @pytest.mark.parametrize("depth", [0, 6, TIP.height])
-def test_head(adapter: Adapter, depth: int) -> None:
+def test_the_head_leaves_blocks_on_it(adapter: Adapter, depth: int) -> None:
     block = TRUTH.main[-1 - depth]
     parent = block.prev if block.height else ""
     found = using(adapter, lambda source: source.head(depth))
@@ -140,7 +139,7 @@ def test_head(adapter: Adapter, depth: int) -> None:
 @each()
 def test_blocks_by_height(adapter: Adapter) -> None:
     """Beside the protocol: whether blocks that a case cites still stand."""
-    found = using(adapter, lambda source: source.blocks([0, 117, TIP.height, TIP.height + 1]))  # type: ignore[attr-defined]
+    found = using(adapter, lambda source: source.blocks([0, 117, TIP.height, TIP.height + 1]))
     assert {number: ref.hash for number, ref in found.items()} == {
         number: TRUTH.main[number].hash for number in (0, 117, TIP.height)
     }
@@ -153,7 +152,7 @@ def test_no_head_so_deep(adapter: Adapter) -> None:
 
 
 @each("ids")
-def test_height(adapter: Adapter) -> None:
+def test_the_height_of_a_transaction_is_told(adapter: Adapter) -> None:
     txids = [TRUTH.one("split").txid, TRUTH.main[7].txs[0].txid]
 
     async def ask(source: OutputSource) -> list[int]:
@@ -171,7 +170,7 @@ def test_no_height(adapter: Adapter, txid: str) -> None:
 
 
 @each("ids")
-def test_transactions(adapter: Adapter) -> None:
+def test_transactions_are_told_whole(adapter: Adapter) -> None:
     wanted = [*TRUTH.named["peel"][:30], TRUTH.one("coinjoin").txid, TRUTH.one("sweep").txid, TRUTH.main[9].txs[0].txid]
 
     async def ask(source: OutputSource) -> BitcoinImport:
@@ -224,7 +223,7 @@ def test_each_transaction_once(adapter: Adapter) -> None:
 
 
 @each("spenders")
-def test_spenders(adapter: Adapter) -> None:
+def test_every_spender_is_told_and_every_unspent_output(adapter: Adapter) -> None:
     chain = adapter.chain()
     outputs = [(tx.txid, n) for block in TRUTH.main[100:145] for tx in block.txs for n in range(len(tx.outputs))]
     truth = {c: (by.txid, chain.holder[by.txid].height) for c, (by, _) in chain.spender.items() if by is not WAITING}

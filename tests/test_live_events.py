@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from dyepack.errors import LedgerError
-from dyepack.sources.live.blockstore import BlockStore
-from dyepack.sources.live.events import Event, EventLog
-from dyepack.sources.live.follow import Follower
+from dyepack.sources.live.head.blockstore import BlockStore
+from dyepack.sources.live.head.events import Event, EventLog
+from dyepack.sources.live.head.follower import Follower
 from tests.effort import examples
 from tests.fake_chain import FakeChain, FakeSource, Odds, followed
 from tests.test_live_follow import FAST, blocks_of, made, opened, settle, store_tip

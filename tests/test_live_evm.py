@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from dyepack.ledger.schema import AFTER_TRANSACTIONS, MoveKind
-from dyepack.sources.live.errors import BadAnswer, SourceError
+from dyepack.sources.blocks import Window
+from dyepack.sources.live.errors import BadAnswer, Reorganised, SourceError
 from dyepack.sources.live.evm import history, listing
 from dyepack.sources.live.evm.answers import decode_block
-from dyepack.sources.live.errors import Reorganised
 from dyepack.sources.live.evm.loading import block_id
 from dyepack.sources.live.evm.source import EvmSource
 from dyepack.sources.live.fetch import Call, Fault
-from dyepack.sources.live.source import History, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import History, LiveTransaction, Wanted
 from tests.anvil import ETHER, anvil
 from tests.contracts import call, contract
 from tests.effort import examples
@@ -27,7 +27,7 @@ from tests.evm_moves import NOBODY, Seen, extract_moves
 from tests.evm_world import Spoil, World, build, forgets, lacks, opened, rewrites, spoiled
 from tests.faults import CONTENT, spoil_result
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.xdist_group("anvil")]
 
 T = TypeVar("T")
 NATIVE = "native"
@@ -124,7 +124,6 @@ def test_a_node_without_traces_says_so_everywhere(world: World, truth: list[Seen
 
     source, found = ask(world, question, poor)
     assert not source.can.internal
-    assert not source.can.whole_transactions
     assert "no internal transfers: the node offers no traces" in source.can.notes
     inner = {move.txid for move in truth if move.kind == int(MoveKind.INTERNAL)}
     partial = {txid for txid, one in found.items() if isinstance(one, LiveTransaction) and one.partial}

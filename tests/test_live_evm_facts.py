@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyepack.errors import DyepackError
-from dyepack.ledger.schema import MoveKind
+from dyepack.ledger.schema import ZERO_ADDRESS, MoveKind
 from dyepack.sources.live.errors import BadAnswer
 from dyepack.sources.live.evm import answers, checks, events
 from dyepack.sources.live.evm.answers import Frame, Log, Receipt, Trace, decode
@@ -142,8 +142,8 @@ def _moves(
 
 
 def test_issuance_has_no_sender_and_burning_goes_to_the_zero_address() -> None:
-    told = [_event(1, C, events.TRANSFER, events.ZERO, A), _event(2, C, events.TRANSFER, A, events.ZERO)]
-    assert _moves(told) == ([(1, "", A, 5), (2, A, events.ZERO, 5)], {})
+    told = [_event(1, C, events.TRANSFER, ZERO_ADDRESS, A), _event(2, C, events.TRANSFER, A, ZERO_ADDRESS)]
+    assert _moves(told) == ([(1, "", A, 5), (2, A, ZERO_ADDRESS, 5)], {})
 
 
 def test_a_deposit_with_its_coins_is_a_wrap() -> None:
@@ -157,15 +157,15 @@ def test_a_deposit_with_its_coins_is_a_wrap() -> None:
 
 def test_a_withdrawal_with_its_coins_is_an_unwrap() -> None:
     wrap = _event(3, WRAP, events.WITHDRAWAL, A)
-    assert _moves([wrap], [(WRAP, A, 5)]) == ([(3, A, events.ZERO, 5)], {})
+    assert _moves([wrap], [(WRAP, A, 5)]) == ([(3, A, ZERO_ADDRESS, 5)], {})
     assert _moves([wrap], [(A, WRAP, 5)]) == ([], {"not_a_wrap": 1})
 
 
 def test_a_wrapper_that_says_both_is_counted_once() -> None:
-    both = [_event(1, WRAP, events.TRANSFER, events.ZERO, A), _event(2, WRAP, events.DEPOSIT, A)]
+    both = [_event(1, WRAP, events.TRANSFER, ZERO_ADDRESS, A), _event(2, WRAP, events.DEPOSIT, A)]
     assert _moves(both, [(A, WRAP, 5)]) == ([(1, "", A, 5)], {})
-    both = [_event(1, WRAP, events.WITHDRAWAL, A), _event(2, WRAP, events.TRANSFER, A, events.ZERO)]
-    assert _moves(both, [(WRAP, A, 5)]) == ([(2, A, events.ZERO, 5)], {})
+    both = [_event(1, WRAP, events.WITHDRAWAL, A), _event(2, WRAP, events.TRANSFER, A, ZERO_ADDRESS)]
+    assert _moves(both, [(WRAP, A, 5)]) == ([(2, A, ZERO_ADDRESS, 5)], {})
 
 
 def test_known_wrappers_are_believed_where_internal_transfers_are_not_known() -> None:

@@ -6,17 +6,16 @@ it is not complete. Invariant of all rows: a trace that leaves with 0 and calls 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.anvil import Anvil, anvil
+from tests.anvil import Anvil
 from tests.faulty import Fault, faulty
-from tests.incident import ACCOUNTS, GENESIS, Incident, play
+from tests.incident import Incident
 from tests.live_case import totals, trace
 
-pytestmark = [pytest.mark.node, pytest.mark.slow]
+pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.xdist_group("anvil")]
 
 LOGS, TRACES = frozenset({"eth_getLogs"}), frozenset({"trace_filter"})
 RECEIPTS = frozenset({"eth_getTransactionReceipt", "eth_getBlockReceipts"})
@@ -63,17 +62,6 @@ FAULTS: dict[str, tuple[str, tuple[Fault, ...]]] = {
     "batch: an answer missing": (TOLD, (Fault("lost answer", most=3),)),
     "batch: in another order": (SAME, (Fault("shuffled", times=None),)),
 }
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Anvil]:
-    with anvil(GENESIS, ACCOUNTS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def incident(node: Anvil) -> Incident:
-    return play(node)
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -14,11 +14,12 @@ import pytest
 
 from dyepack.case.cited import check_cited
 from dyepack.errors import UsageError
-from dyepack.sources.live.blockstore import BlockStore
+from dyepack.sources.blocks import BlockRef
 from dyepack.sources.live.errors import BadAnswer, SourceError, Unreachable
-from dyepack.sources.live.events import Event, EventLog
-from dyepack.sources.live.follow import FellBehind, Follower, Limits, ReorgTooDeep
-from dyepack.sources.live.source import BlockRef, LiveTransaction
+from dyepack.sources.live.head.blockstore import BlockStore
+from dyepack.sources.live.head.events import Event, EventLog
+from dyepack.sources.live.head.follower import FellBehind, Follower, Limits, ReorgTooDeep
+from dyepack.sources.live.source import LiveTransaction
 from tests.effort import examples
 from tests.fake_chain import FakeChain, FakeSource, Odds, followed
 
@@ -427,7 +428,7 @@ def test_cited_blocks_that_are_gone_are_named(tmp_path: Path) -> None:
     assert asyncio.run(check_cited(cited, source)).holds
     chain.grow(3, chain.ancestor(92))
     check = asyncio.run(check_cited({n: h.upper().replace("0X", "0x") for n, h in cited.items()}, source, time="T"))
-    assert [(b.number, b.stands) for b in check.gone] == [(95, chain.ancestor(95).hash)]
+    assert [(b.number, b.canonical) for b in check.orphaned] == [(95, chain.ancestor(95).hash)]
     assert (check.checked, check.unknown, check.holds, check.source, check.time) == (5, (100,), False, "fake", "T")
     note = check.note()
     assert cited[95].upper()[2:] in note

@@ -11,19 +11,19 @@ import pytest
 
 from dyepack.case.cited import check_cited
 from dyepack.ledger.schema import MoveKind
-from dyepack.sources.live.blockstore import BlockStore
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.errors import SourceError
-from dyepack.sources.live.events import Event, EventLog
 from dyepack.sources.live.evidence import Evidence
 from dyepack.sources.live.evm.source import EvmSource
-from dyepack.sources.live.evm_heads import EvmHeads, NewHeads
 from dyepack.sources.live.fetch import Fetcher
-from dyepack.sources.live.follow import Follower, Limits
-from dyepack.sources.live.heads import AsStanding
+from dyepack.sources.live.head.blockstore import BlockStore
+from dyepack.sources.live.head.canonical import SourceView
+from dyepack.sources.live.head.events import Event, EventLog
+from dyepack.sources.live.head.evm import EvmHeads, NewHeads
+from dyepack.sources.live.head.follower import Follower, Limits
 from tests.anvil import Anvil, anvil
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.xdist_group("anvil")]
 
 TO = "0x" + "22" * 20
 
@@ -146,7 +146,7 @@ def test_a_waker_whose_node_went_says_so(tmp_path: Path) -> None:
 def test_an_orphaned_block_is_refused_and_a_case_that_cites_it_is_told(tmp_path: Path) -> None:
     async def run(node: Anvil) -> None:
         async with Fetcher(Endpoint.parse(f"evm+{node.url}", allow=("127.0.0.1",))) as fetcher:
-            plain = AsStanding(EvmSource(fetcher), "any source")
+            plain = SourceView(EvmSource(fetcher), "any source")
             assert (await check_cited({0: (await plain.head()).hash, 9: "0x"}, plain)).unknown == (9,)
         with Evidence(tmp_path / "evidence") as evidence:
             async with heads(node.url, evidence) as (source, _):
@@ -160,7 +160,7 @@ def test_an_orphaned_block_is_refused_and_a_case_that_cites_it_is_told(tmp_path:
                 with pytest.raises(SourceError):
                     await source.moves(old)
                 check = await check_cited(cited, source)
-                assert [block.number for block in check.gone] == [2, 3]
+                assert [block.number for block in check.orphaned] == [2, 3]
                 assert dict(chain_of(node))[3] in check.note()
 
     with anvil() as node:

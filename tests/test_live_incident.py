@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from dyepack.case.cited import CitedCheck, check_cited
 from dyepack.case.folder import Case
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.evm.source import EvmSource
-from dyepack.sources.live.evm_heads import EvmHeads
 from dyepack.sources.live.fetch import Fetcher
+from dyepack.sources.live.head.evm import EvmHeads
 from dyepack.sources.live.source import LiveTransaction
 from tests.anvil import Anvil, anvil
 from tests.bookkeeper import NATIVE, Books, Fee, Move, Swap
@@ -24,20 +23,9 @@ from tests.evm_moves import FEE, NOBODY, extract_moves
 from tests.incident import ACCOUNTS, GENESIS, Incident, play
 from tests.live_case import Traced, shown, totals, trace
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.xdist_group("anvil")]
 
 RULES = ["fifo", "haircut"]
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Anvil]:
-    with anvil(GENESIS, ACCOUNTS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def incident(node: Anvil) -> Incident:
-    return play(node)
 
 
 def test_chain_shows_the_moves_that_the_script_meant_and_no_others(node: Anvil, incident: Incident) -> None:
@@ -180,6 +168,7 @@ def test_same_trace_offline_gives_the_same_bytes(incident: Incident, tmp_path: P
     assert len(before) > 20
 
 
+@pytest.mark.slow
 def test_same_chain_through_an_explorer_gives_the_same_statement(
     node: Anvil, incident: Incident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +196,8 @@ def cited_now(case: Path, url: str) -> CitedCheck:
     return asyncio.run(go())
 
 
-def test_case_of_the_branch_that_fell_is_true_to_it_and_known_to_be_gone(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_case_of_the_branch_that_fell_is_true_to_it_and_known_to_be_orphaned(tmp_path: Path) -> None:
     """Traced before the reorganisation and after it: each case is its branch's truth, the first cites what fell."""
     fell: list[tuple[Incident, Traced]] = []
     with anvil(GENESIS, ACCOUNTS) as other:
@@ -218,7 +208,7 @@ def test_case_of_the_branch_that_fell_is_true_to_it_and_known_to_be_gone(tmp_pat
     [(so_far, old)] = fell
     assert old.totals("fifo") == totals(so_far.truth("fifo"))
     assert stands.totals("fifo") == totals(again.truth("fifo"))
-    assert sorted(block.hash for block in checks[0].gone) == sorted(again.orphaned_blocks)
+    assert sorted(block.hash for block in checks[0].orphaned) == sorted(again.orphaned_blocks)
     assert len(again.orphaned_blocks) == 2
     assert checks[1].holds
     assert checks[1].checked > 40

@@ -21,12 +21,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dyepack.errors import DyepackError, UsageError
-from dyepack.sources.live import vault
+from dyepack.sources.live import credentials
+from dyepack.sources.live.credentials import Secrets
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.errors import Forbidden, SourceError
 from dyepack.sources.live.evidence import Evidence
 from dyepack.sources.live.fetch import Call, Fault, Fetcher
-from dyepack.sources.live.vault import Secrets
 from tests.effort import examples
 from tests.servers import LOCAL, Reply, Server
 from tests.test_live_transport import echoing
@@ -248,17 +248,17 @@ def test_what_is_shown_of_an_endpoint() -> None:
 
 
 def test_values_come_from_the_environment_a_file_or_a_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert vault.look_up("CANARY_KEY") == KEY
+    assert credentials.secret_of("CANARY_KEY") == KEY
     cookie = tmp_path / ".cookie"
     cookie.write_text("__cookie__:0123456789abcdef\n")
     monkeypatch.setenv("COOKIE_FILE", str(cookie))
-    assert vault.look_up("COOKIE") == "__cookie__:0123456789abcdef"
+    assert credentials.secret_of("COOKIE") == "__cookie__:0123456789abcdef"
     monkeypatch.setenv("COOKIE_FILE", str(tmp_path / "none"))
     with pytest.raises(Forbidden, match="COOKIE_FILE"):
-        vault.look_up("COOKIE")
+        credentials.secret_of("COOKIE")
     keyring = pytest.importorskip("keyring")
     monkeypatch.setattr(keyring, "get_password", lambda service, name: f"from {service} for {name}")
-    assert vault.look_up("ELSEWHERE") == "from dyepack for ELSEWHERE"
+    assert credentials.secret_of("ELSEWHERE") == "from dyepack for ELSEWHERE"
 
 
 def test_missing_and_short_secrets_are_named() -> None:

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 import pytest
 
 from dyepack.errors import quoted
+from dyepack.sources.blocks import Window
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.evm.source import EvmSource
 from dyepack.sources.live.fetch import Fetcher
 from dyepack.sources.live.reconcile import Difference, adds_up, difference
-from dyepack.sources.live.source import History, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import History, LiveTransaction, Wanted
 from tests.anvil import anvil
 from tests.tokens import HOSTILE, Case, Scene, build
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.xdist_group("anvil")]
 
 NAMES = [
     "ordinary", "symbol in bytes32", "decimals 0", "decimals 255", "decimals past a byte", "says nothing of itself",

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,20 +20,9 @@ from tests.faulty import faulty
 from tests.incident import ACCOUNTS, GENESIS, Incident, play
 from tests.live_case import Traced, totals, trace
 
-pytestmark = [pytest.mark.node, pytest.mark.slow]
+pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.xdist_group("anvil")]
 
 PROGRAM = [sys.executable, "-c", "from dyepack.cli.app import main; main()"]
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Anvil]:
-    with anvil(GENESIS, ACCOUNTS) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def incident(node: Anvil) -> Incident:
-    return play(node)
 
 
 def words_of(incident: Incident, folder: Path, source: str, *more: str) -> list[str]:

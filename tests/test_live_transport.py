@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from dyepack.sources.live.client import Limits, Settings
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.errors import BadAnswer, Forbidden, Refused, SourceError, Unreachable
 from dyepack.sources.live.evidence import Evidence
 from dyepack.sources.live.fetch import Call, Fault, Fetcher
-from dyepack.sources.live.rates import Limiter, Rates
+from dyepack.sources.live.rates import Cost, Limiter, Rates, SystemClock
 from dyepack.sources.live.retry import Retry
 from tests.servers import LOCAL, Reply, RpcError, Seen, Server, rpc_body
 
@@ -458,29 +459,58 @@ def test_rates_are_for_others_and_not_for_named_hosts() -> None:
     assert rates.of(Endpoint.parse("evm+https://example.org"))._rate == 20
     assert rates.of(Endpoint.parse("evm+http://127.0.0.1:1", allow=LOCAL))._rate is None
     assert rates.of(Endpoint.parse("evm+https://example.net#rate=0"))._rate is None
-    assert isinstance(rates.of(Endpoint.parse("evm+https://example.org/x")), Limiter)
+    one, same = (rates.of(Endpoint.parse(f"evm+https://example.org/{path}")) for path in "xy")
+    assert one is same
 
 
 def test_no_more_at_a_time_than_the_host_allows() -> None:
-    with Server() as server:
-        now, most = 0, 0
+    """Counted by who is asked: the server answers late, so that questions would pile up there."""
+    now = most = 0
 
-        async def work(fetcher: Fetcher) -> None:
-            nonlocal most
-            limiter = fetcher._client.limiter
+    async def slow(request: web.Request) -> web.Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.005)
+        now -= 1
+        return web.json_response(1)
 
-            async def one(n: int) -> None:
-                nonlocal now, most
-                async with limiter.turn(1, fetcher.asked):
-                    now += 1
-                    most = max(most, now)
-                    await asyncio.sleep(0.001)
-                    now -= 1
+    async def inside() -> None:
+        app = web.Application()
+        app.router.add_get("/{at}", slow)
+        async with TestServer(app) as server:
+            endpoint = Endpoint.parse(f"evm+http://127.0.0.1:{server.port}", allow=LOCAL)
+            async with Fetcher(endpoint, settings=settings()) as fetcher:
+                await asyncio.gather(*(fetcher.get(str(n)) for n in range(40)))
 
-            await asyncio.gather(*(one(n) for n in range(40)))
+    asyncio.run(inside())
+    assert most == 8
 
-        run(server.url, work)
-        assert most == 8
+
+@pytest.mark.parametrize("rate", [100.0, None])
+def test_a_host_that_says_wait_is_left_alone_by_those_that_queue_already(rate: float | None) -> None:
+    """Then they go at its rate, with no burst."""
+    clock = SystemClock()
+    went: list[float] = []
+
+    async def inside() -> float:
+        limiter = Limiter(rate, 8, clock)
+
+        async def one() -> None:
+            async with limiter.turn(1, Cost()):
+                went.append(clock.now())
+
+        limiter.hold(0.05)
+        queued = [asyncio.create_task(one()) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        limiter.hold(0.2)
+        until = clock.now() + 0.19
+        await asyncio.gather(*queued, *(one() for _ in range(3)))
+        return until
+
+    until = asyncio.run(inside())
+    assert len(went) == 8
+    assert all(at >= until + (number / rate if rate else 0) for number, at in enumerate(sorted(went)))
 
 
 def test_clocks_that_differ_are_noted_once(tmp_path: Path) -> None:

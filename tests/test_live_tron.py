@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from dyepack.cli.app import main
 from dyepack.ledger.schema import MoveKind
 from dyepack.money import Asset
+from dyepack.sources.blocks import Window
 from dyepack.sources.live.endpoint import Endpoint
 from dyepack.sources.live.errors import NotKept, SourceError
 from dyepack.sources.live.evidence import Evidence
 from dyepack.sources.live.fetch import Fetcher
-from dyepack.sources.live.source import AccountSource, History, LiveMove, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import AccountSource, History, LiveMove, LiveTransaction, Wanted
 from dyepack.sources.live.tron.addresses import from_base58, from_hex, to_base58
 from dyepack.sources.live.tron.source import WRAPPED, TronSource
 from tests.effort import examples

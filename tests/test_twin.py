@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dyepack.ledger.index import index_moves
+from dyepack.ledger.schema import MoveKind
 from dyepack.tracing import kernel, replay
 from dyepack.tracing.plan import Run
 from dyepack.tracing.rules import RULES
@@ -24,6 +25,12 @@ def assert_same(plain: Run, fast: Run | None) -> None:
     assert plain.replayed == fast.replayed
 
 
+def all_began(scene: Scene) -> bool:
+    """Whether in every transaction one who pays the fee gives something besides: what the kernel leaves to its twin."""
+    fees = {(m.tx, m.sender) for m in scene.moves if m.kind == MoveKind.FEE}
+    return all(any((m.tx, m.sender) == fee and m.kind != MoveKind.FEE for m in scene.moves) for fee in fees)
+
+
 def has_parts(run: Run) -> bool:
     """Whether a payment has several products, which the kernel leaves to its twin."""
     pairs = set(zip(run.swaps["paid"].tolist(), run.swaps["product"].tolist(), strict=True))
@@ -38,7 +45,7 @@ def test_kernel_equals_plain_forward(scene: Scene) -> None:
     for rule in RULES:
         plain, fast = (r.replay(scene.ledger, scene.plan, rule) for r in (replay, kernel))
         if fast is None:
-            assert has_parts(plain)
+            assert has_parts(plain) or not all_began(scene)
         else:
             assert_same(plain, fast)
 

@@ -178,8 +178,19 @@ class TronServer:
             return blocks[question["num"]] if question["num"] < len(blocks) else {}
         if path == "/wallet/gettransactioninfobyid":
             return self.chain.infos.get(question["value"], {})
+        if path == "/wallet/getcontract":
+            return {"contract_address": question["value"]} if question["value"] in self._contracts() else {}
         assert path == "/wallet/triggerconstantcontract", path
         return self._constant(question)
+
+    def _contracts(self) -> set[str]:
+        """Tokens, and whoever is called as a contract."""
+        called = {
+            part["parameter"]["value"].get("contract_address")
+            for sent, _, _ in self._sent()
+            for part in sent["raw_data"]["contract"]
+        }
+        return {base58(token) for token in self.chain.symbols} | {base58(c) for c in called if c}
 
     def _constant(self, question: Any) -> Row:
         known = {base58(token): told for token, told in self.chain.symbols.items()}.get(question["contract_address"])

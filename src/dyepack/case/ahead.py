@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dyepack.case.needs import Need, fitting, known_tags, needs_of
+from dyepack.case.needs import Needs, fitting, known_tags, needs_of
 from dyepack.sources.live.source import LiveMove, LiveTransaction, Wanted
 from dyepack.tags.naming import stops
 from dyepack.tracing.resolve import plan_of
@@ -20,7 +20,7 @@ from dyepack.tracing.resolve import plan_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dyepack.case.needs import MoveKey
+    from dyepack.case.needs import MoveKey, Need
     from dyepack.ledger.reader import Ledger
     from dyepack.sources.live.ledger import Gathered
     from dyepack.sources.live.source import History
@@ -35,11 +35,11 @@ _REST = 1 << 30
 def ahead(
     gathered: Gathered, histories: Mapping[Wanted, History], reached: Sequence[Need], thefts: list[Theft],
     tags: TagSet, parameters: Parameters, rules: Sequence[str],
-) -> list[Need]:  # fmt: skip
-    """The holdings that the dye which reached some holdings needs next, in order."""
+) -> Needs:  # fmt: skip
+    """What the dye that reached some holdings needs next."""
     arrivals: dict[MoveKey, int] = {key: units for need in reached for key, units in need.arrivals.items()}
     if not arrivals:
-        return []
+        return Needs([], set(), set())
     wanted = [Wanted(n.address, n.asset) for n in reached]
     txids = dict.fromkeys(t for w in wanted for t in histories[w].txids)
     small = replace(
@@ -49,11 +49,12 @@ def ahead(
     ledger = small.ledger()
     legs = {move: 1 for key in arrivals if (move := _find(ledger, key)) is not None}
     if not legs:
-        return []
+        return Needs([], set(), set())
     least = min(need.hop for need in reached)
     near = replace(parameters, hops=max(parameters.hops - least, 1) if parameters.hops else 0)
     plan = plan_of(ledger, legs, thefts, fitting(ledger, near), stops(known_tags(ledger, tags)))
-    return [replace(need, hop=need.hop + least) for need in needs_of(ledger, plan, rules).holdings]
+    found = needs_of(ledger, plan, rules)
+    return replace(found, holdings=[replace(need, hop=need.hop + least) for need in found.holdings])
 
 
 def _parted(transaction: LiveTransaction, arrivals: Mapping[MoveKey, int]) -> LiveTransaction:

@@ -2,8 +2,8 @@
 
 A case keeps the hash of every block that its moves are in. A reorganisation after the trace can take a block out of the
 chain: what the case says of its transactions is then no longer so, and has to be traced again.
-Invariant: a block is only called orphaned where the source shows another one in its place; a number that the source does
-not reach, as one that is behind, says nothing and is listed so.
+Invariant: a block is only called orphaned where the source shows another one in its place; a number that the source
+does not reach, as one that is behind, says nothing and is listed so.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class CitedCheck:
         lines = [f"Cited blocks checked at {place}: {self.checked} in all; {self.method}."]
         lines += [
             f"Block {block.number} is orphaned: the case cites {quoted(block.hash)[1:-1]}, "
-            f"{quoted(block.canonical)[1:-1]} stands in its place. What the case says of its transactions is not so any "
-            "more: trace again."
+            f"{quoted(block.canonical)[1:-1]} stands in its place. What the case says of its transactions is not so "
+            "any more: trace again."
             for block in self.orphaned
         ]
         if self.unknown:

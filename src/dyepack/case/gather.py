@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dyepack.case.ahead import ahead
 from dyepack.case.needs import Need, needs
 from dyepack.errors import TheftError, quoted
-from dyepack.money import MAX_AMOUNT
+from dyepack.money import MAX_AMOUNT, Asset
 from dyepack.progress import OnStep, no_step
 from dyepack.sources.blocks import BlockRef, Window
 from dyepack.sources.live.errors import BadAnswer, Reorganised, SourceError, Unreachable
@@ -243,9 +243,15 @@ class Gatherer:
                 transaction.moves = kept
 
     async def _name(self, assets: set[str]) -> None:
-        """What tokens are called."""
+        """What tokens are called; one that cannot be asked is called by its key."""
         keys = sorted(k for k in assets - set(self.gathered.assets) if k != self.gathered.native.key)
-        self.gathered.assets |= await self.source.assets(keys) if keys else {}
+        try:
+            self.gathered.assets |= await self.source.assets(keys) if keys else {}
+        except Reorganised:
+            raise
+        except SourceError as fault:
+            self.notes.append(f"what tokens are called could not be asked: {fault.problem}")
+            self.gathered.assets |= {key: Asset(key, key, None) for key in keys}
 
     async def _follow(self) -> None:
         """Rounds: what do the rules need, fetch it. The headline and haircut lead, the others come after."""
@@ -262,7 +268,7 @@ class Gatherer:
                     break
 
     async def _look_at(self, payees: set[str]) -> bool:
-        """Find out whether payees of swaps are contracts; True if one is not, which changes what is followed."""
+        """Find out whether payees of swaps are contracts; True if it was told of one, so that it counts from now on."""
         new = sorted(payees - set(self.gathered.contracts))
         try:
             found = await self.source.contracts(new) if new else {}
@@ -272,7 +278,7 @@ class Gatherer:
             self.notes.append(f"whether the payees of swaps are contracts could not be asked: {fault.problem}")
             found = {}
         self.gathered.contracts |= found
-        return not all(found.values())
+        return bool(found)
 
     async def _go_on(self, wanted: list[Need], rules: Sequence[str]) -> bool:
         """Fetch what is wanted, and what the money needs from there on; False at the limit of holdings."""
@@ -284,9 +290,16 @@ class Gatherer:
             await self._ask(wanted[:room])
             reached = [n for n in wanted[:room] if Wanted(n.address, n.asset) in self.histories]
             self.gathered.states = self.reasons
-            wanted = [] if self.parameters.backward else ahead(
-                self.gathered, self.histories, reached, self.thefts, self.tags, self.parameters, rules)  # fmt: skip
+            wanted = [] if self.parameters.backward else await self._next(reached, rules)
         return True
+
+    async def _next(self, reached: list[Need], rules: Sequence[str]) -> list[Need]:
+        """What the money that has just reached some holdings needs next."""
+        args = (self.gathered, self.histories, reached, self.thefts, self.tags, self.parameters, rules)
+        found = ahead(*args)
+        if await self._look_at(found.payees):
+            found = ahead(*args)
+        return found.holdings
 
     def gathered_ledger(self) -> Ledger:
         """The ledger so far."""

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dyepack.ledger.content import find_row, hex_bytes
-from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.ledger.schema import NOWHERE, ZERO_OF_TRON, MoveKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 LONGEST = 4096
 """Transactions with more moves than this are left in their order and are not searched for exchanges."""
-
-ZERO_OF_TRON = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"
-"""The zero address as Tron writes it."""
 
 DUST = 100
 """A change of at most this part (1 in 100) of what went through is none."""

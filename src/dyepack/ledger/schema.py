@@ -65,6 +65,11 @@ LIVE_COLUMNS = ("block_number", "block_id", "address_kind")
 """Columns that ledgers of live sources have besides: the blocks that moves cite (u32), their hashes (u8 x 32), and for
 each address what it is (u8, AddressKind)."""
 
+ZERO_ADDRESS = "0x" + "0" * 40
+"""The address whose key nobody has, as Ethereum writes it."""
+ZERO_OF_TRON = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"
+"""The same as Tron writes it."""
+
 
 class AddressKind(IntEnum):
     """What a source said of an address: whether somebody's key signs for it, or a contract's code."""

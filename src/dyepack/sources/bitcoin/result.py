@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dyepack.ledger.utxo.schema import RawTransactions
-    from dyepack.sources.live.source import BlockRef
+    from dyepack.sources.blocks import BlockRef
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 import aiohttp
 import msgspec
@@ -21,18 +21,19 @@ from yarl import URL
 from dyepack.errors import quoted
 from dyepack.sources.live.errors import BadAnswer, Refused, SourceError, Unreachable
 from dyepack.sources.live.guard import Guard
-from dyepack.sources.live.rates import Asked, Rates
+from dyepack.sources.live.rates import Cost, Rates
 from dyepack.sources.live.retry import PassingError, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import SimpleNamespace
 
+    from dyepack.sources.live.credentials import Secrets
     from dyepack.sources.live.endpoint import Endpoint
     from dyepack.sources.live.guard import LookUp
-    from dyepack.sources.live.vault import Secrets
 
 Kind = Literal["json", "text", "bytes"]
+E = TypeVar("E", bound="SourceError")
 
 _TRY_LATER = "try again later; what was fetched is kept, so the trace goes on from there"
 _PASSING = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
@@ -42,7 +43,7 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one request: size of a body, seconds to connect and without a byte, minutes a clock may be off."""
+    """Bounds of one request: size of a body, seconds to connect and without a byte, seconds a clock may be off."""
 
     size: int = 256 << 20
     connect: float = 5.0
@@ -93,7 +94,7 @@ class Client:
     """The HTTP side of one endpoint; opened by its first question."""
 
     def __init__(
-        self, endpoint: Endpoint, secrets: Secrets, settings: Settings, asked: Asked, note: Callable[[str], None]
+        self, endpoint: Endpoint, secrets: Secrets, settings: Settings, asked: Cost, note: Callable[[str], None]
     ) -> None:
         self.endpoint, self.secrets, self.settings, self.asked, self._note = endpoint, secrets, settings, asked, note
         self.limiter = settings.rates.of(endpoint)
@@ -207,7 +208,7 @@ class Client:
                 pieces.append(piece)
                 size += len(piece)
                 if size > cap:
-                    raise self._bad(f"is larger than {cap:,} bytes")
+                    raise _less(self._bad(f"is larger than {cap:,} bytes"))
         if unpack is not None and size and not unpack.eof:
             raise aiohttp.ClientPayloadError("the compressed answer ends before its end")
         return b"".join(pieces)
@@ -224,7 +225,7 @@ class Client:
         if status != 404 or question.rpc:
             self._check_type(question.kind, kind, body)
         if question.busy is not None and question.busy(body):
-            raise PassingError(self._busy("says that it is asked too often"))
+            raise PassingError(_less(self._busy("says that it is asked too often")))
 
     def _no_answer(self, status: int, told: Mapping[str, str], body: bytes) -> NoReturn:
         where = quoted(self.endpoint.host)
@@ -237,7 +238,9 @@ class Client:
             401: "check the user, the password or the key", 403: "check the key and what it may ask",
             404: "check the address of the source", 413: "ask for less at a time: #batch=10",
         }.get(status, "check the address of the source and what it offers")  # fmt: skip
-        raise Refused(f"the source at {where} refuses with status {status}: {words}", remedy=remedy)
+        refused = Refused(f"the source at {where} refuses with status {status}: {words}", remedy=remedy)
+        refused.less = status in {400, 413}
+        raise refused
 
     def _check_type(self, wanted: Kind, kind: str, body: bytes) -> None:
         said = kind.partition(";")[0].strip().lower()
@@ -307,6 +310,12 @@ def _redirected(where: str, to: str) -> Refused:
         f"the source at {where} sends dyepack on to {quoted(to)}, which it does not follow",
         remedy="if that is the right address, write it as the source",
     )
+
+
+def _less(error: E) -> E:
+    """An error that a smaller question might not meet."""
+    error.less = True
+    return error
 
 
 def _raise(error: SourceError) -> NoReturn:

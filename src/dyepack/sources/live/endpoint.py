@@ -7,7 +7,7 @@
     core+http://{CORE_USER}:{CORE_PASSWORD}@127.0.0.1:8332   basic auth
     core+http://{CORE_COOKIE}@127.0.0.1:8332             "user:password" in one: CORE_COOKIE_FILE=~/.bitcoin/.cookie
 
-Where values come from: vault.py. Options: `rate` (requests a second, 0 for no limit), `parallel` (requests at a
+Where values come from: credentials.py. Options: `rate` (requests a second, 0 for no limit), `parallel` (requests at a
 time), `batch` (calls in one JSON-RPC request), `count=calls` (the host counts each call of a batch); none of them
 changes what is asked or its evidence.
 Invariant: an Endpoint holds no secret but a token written into its path, which `shown` masks; its host is spelled in
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
 
 from dyepack.errors import UsageError, quoted
+from dyepack.sources.live.credentials import MASK, PLACEHOLDER
 from dyepack.sources.live.errors import Forbidden
 from dyepack.sources.live.guard import check_host, is_named, read_host
-from dyepack.sources.live.vault import MASK, PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dyepack.sources.live.vault import Secrets
+    from dyepack.sources.live.credentials import Secrets
 
 _TEXT = re.compile(
     r"(?P<kind>[a-z][a-z0-9-]*)\+(?P<scheme>https?|wss?)://(?:(?P<user>[^@/?#]*)@)?(?P<host>\[[^\]/?#@]*\]|[^:/?#@\[\]]*)"

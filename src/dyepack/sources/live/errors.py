@@ -8,7 +8,8 @@ SourceError        a live source cannot be used; shown as one sentence like ever
 ├── NotKept        offline, and the evidence does not hold the answer
 └── Reorganised    a block changed its hash between two answers
 
-Invariant: a kind can be kept in the evidence by its name and raised again from there, word for word.
+Invariant: a kind that the transport raises can be kept in the evidence by its name and raised again from there, word
+for word.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from dyepack.errors import DyepackError
 
 
 class SourceError(DyepackError):
-    """A live source cannot give what is asked of it."""
+    """A live source cannot give what is asked of it; `less`: it might give a part of what was asked at once."""
+
+    less = False
 
 
 class Unreachable(SourceError):  # noqa: N818  (the words of the interface: what the source is)
@@ -41,12 +44,12 @@ class NotKept(SourceError):  # noqa: N818
 
 
 class Reorganised(SourceError):  # noqa: N818
-    """A block changed its hash between two answers: what was read of it may be gone."""
+    """A block changed its hash between two answers: what was read of it may be orphaned."""
 
     def __init__(self, number: int, first: str, second: str) -> None:
         super().__init__(
             f"block {number} was {first} and is now {second}",
-            remedy="read again, with more blocks between the head and the last block that is read",
+            remedy="read again, with more confirmations: --depth 32",
         )
         self.number = number
 

@@ -18,12 +18,12 @@ import msgspec
 
 from dyepack.errors import quoted
 from dyepack.sources.live.client import Client, Kind, Question, Settings
+from dyepack.sources.live.credentials import Secrets
 from dyepack.sources.live.endpoint import is_plain
 from dyepack.sources.live.errors import BadAnswer, Forbidden, NotKept, Refused, SourceError, Unreachable
 from dyepack.sources.live.evidence import Evidence, Failure, Record, question
-from dyepack.sources.live.rates import Asked
+from dyepack.sources.live.rates import Cost
 from dyepack.sources.live.rpc import Call, Fault, decode, encode, responses
-from dyepack.sources.live.vault import Secrets
 from dyepack.sources.live.websocket import Socket
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Call", "Fault", "Fetcher"]
 
 _PARSED = 16
-_LESS = ("status 413", "status 400", "is larger than", "asked too often")
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -64,7 +63,7 @@ class Fetcher:
     ) -> None:
         self.endpoint, self.evidence, self.offline = endpoint, evidence, offline
         self.settings = settings or Settings()
-        self.asked = Asked()
+        self.asked = Cost()
         self._secrets = secrets or Secrets(endpoint.names, endpoint.masked)
         self._client = Client(endpoint, self._secrets, self.settings, self.asked, self._note)
         self._socket = Socket(self._client) if endpoint.is_socket else None
@@ -313,7 +312,7 @@ class Fetcher:
         try:
             got = await self._client.ask(ask)
         except (Refused, BadAnswer, Unreachable) as fault:
-            if many and any(words in fault.problem for words in _LESS):
+            if many and fault.less:
                 raise _TooManyError(fault) from None
             raise
         if many and _is_too_many(got.body):

@@ -1,6 +1,7 @@
 """How fast one host is asked: so many requests a second, so many at a time, and when it says wait, everyone waits.
 
-Invariant: over any span of s seconds a host with rate r gets at most r*s + 1 requests, whoever asks in this process.
+Invariant: over any span of s seconds a host with rate r gets at most r*s + 1 requests from all that
+share one `Rates`; a host that wants to be left alone is left alone by those too that waited for their turn already.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class SystemClock:
 
 
 @dataclass(slots=True)
-class Asked:
+class Cost:
     """What the network cost: requests sent, calls in them, bytes received, retries, seconds waited for retries and
     rates; `kept` counts answers that the evidence gave instead, `scrubbed` secrets taken out of bodies."""
 
@@ -63,26 +64,29 @@ class Limiter:
     def __init__(self, rate: float | None, parallel: int, clock: Clock) -> None:
         self._rate, self._clock = rate, clock
         self._slots = asyncio.Semaphore(parallel)
-        self._next = 0.0
+        self._next = self._held = 0.0
 
     @asynccontextmanager
-    async def turn(self, cost: int, asked: Asked) -> AsyncIterator[None]:
+    async def turn(self, cost: int, spent: Cost) -> AsyncIterator[None]:
         """Wait for a turn that costs so many requests, and hold one of the places."""
         async with self._slots:
-            while (wait := self._next - self._clock.now()) > 0 and not self._rate:
-                asked.waited += wait
+            start, held = self._start(cost), self._held
+            while (wait := start - self._clock.now()) > 0:
+                spent.waited += wait
                 await self._clock.sleep(wait)
-            if self._rate:
-                start = max(self._next, self._clock.now())
-                self._next = start + cost / self._rate
-                while (wait := start - self._clock.now()) > 0:
-                    asked.waited += wait
-                    await self._clock.sleep(wait)
+                if self._held > held:  # they queue again, so that no burst follows the wait
+                    start, held = self._start(cost), self._held
             yield
+
+    def _start(self, cost: int) -> float:
+        """When so many requests may go, and the next ones after them."""
+        start = max(self._next, self._held, self._clock.now())
+        self._next = start + (cost / self._rate if self._rate else 0.0)
+        return start
 
     def hold(self, seconds: float) -> None:
         """The host wants to be left alone for so long."""
-        self._next = max(self._next, self._clock.now() + seconds)
+        self._held = max(self._held, self._clock.now() + seconds)
 
 
 class Rates:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dyepack.ledger.schema import AFTER_TRANSACTIONS, MoveKind
+from dyepack.ledger.schema import AFTER_TRANSACTIONS, ZERO_ADDRESS, MoveKind
 from dyepack.sources.live.ledger import moved
 from dyepack.sources.live.source import LiveMove, LiveTransaction
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from dyepack.sources.live.source import AccountSource, History, Wanted
 
-ZERO_ADDRESS = "0x" + "0" * 40
 MOST_BLOCKS = 500
 """Blocks of one holding whose balances are asked for."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from dyepack.sources.live.errors import SourceError
-    from dyepack.sources.live.rates import Asked, Clock, Limiter
+    from dyepack.sources.live.rates import Clock, Cost, Limiter
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Retry:
     draw: Callable[[], float] = field(default_factory=lambda: random.SystemRandom().random)
 
     async def persist(
-        self, attempt: Callable[[float], Awaitable[T]], *, limiter: Limiter, clock: Clock, asked: Asked, cost: int = 1
+        self, attempt: Callable[[float], Awaitable[T]], *, limiter: Limiter, clock: Clock, asked: Cost, cost: int = 1
     ) -> T:
         """Attempt (given the seconds it may take) until it succeeds; the last error if it never does."""
         spent, tried = 0.0, 0
@@ -61,4 +61,6 @@ class Retry:
             asked.retries += 1
             asked.waited += wait
             await clock.sleep(wait)
-        raise type(error)(f"{error.problem} (tried {tried} times)", remedy=error.remedy)
+        last = type(error)(f"{error.problem} (tried {tried} times)", remedy=error.remedy)
+        last.less = error.less
+        raise last

@@ -8,13 +8,14 @@ Invariant: an answer is whole, or says why not. Nothing here is money yet: sourc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dyepack.money import Asset
     from dyepack.sources.bitcoin.result import BitcoinImport
+    from dyepack.sources.blocks import BlockRef, Window
 
 ENTRY_POINTS = "dyepack.sources"
 
@@ -26,39 +27,17 @@ NO_INTERNAL = "no internal transfers"
 class Capabilities:
     """What a source can tell, one flag each; `notes` says in words what it cannot.
 
-    history            the transactions of one holding can be listed, else only whole blocks can be read
-    internal           transfers made by contracts inside a transaction are known
-    balances           balances at past blocks can be asked, so that a history can start late and be checked
-    whole_transactions every move of a transaction is told, not only those of the address that was asked for
-    spenders           which transaction spent an output can be asked (ledgers of outputs)
-    blocks             whole blocks can be read
+    history   the transactions of one holding can be listed
+    internal  transfers made by contracts inside a transaction are known, so that it is told whole
+    balances  balances at past blocks can be asked, so that a history can start late and be checked
+    spenders  which transaction spent an output can be asked (ledgers of outputs)
     """
 
     history: bool = False
     internal: bool = False
     balances: bool = False
-    whole_transactions: bool = False
     spenders: bool = False
-    blocks: bool = False
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BlockRef:
-    """A block: number, hash and parent's hash as people write them, seconds UTC."""
-
-    number: int
-    hash: str
-    parent: str
-    time: int
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Blocks `first` to `last`, both included."""
-
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +79,18 @@ class LiveTransaction:
     left_out: dict[str, int] = field(default_factory=dict)
     partial: str = ""
 
+    def change(self, wanted: Wanted) -> int:
+        """What it adds to a holding, in base units."""
+        return sum(
+            move.units * ((move.receiver == wanted.address) - (move.sender == wanted.address))
+            for move in self.moves
+            if move.asset == wanted.asset
+        )
+
+    def touches(self, wanted: Wanted) -> bool:
+        """Whether it moves units of a holding."""
+        return any(move.asset == wanted.asset and wanted.address in {move.sender, move.receiver} for move in self.moves)
+
 
 @dataclass(slots=True)
 class History:
@@ -123,6 +114,8 @@ class AccountSource(Protocol):
     chain: str
     native: Asset
     can: Capabilities
+    addresses: Literal["hex", "text"]
+    """How addresses are written: hexadecimal with 0x, or text that is compared as it is."""
 
     async def open(self) -> None:
         """Find out what the source is and can; SourceError if it is of no use. Sets `chain`, `native`, `can`."""
@@ -138,6 +131,10 @@ class AccountSource(Protocol):
 
     async def transactions(self, txids: Sequence[str]) -> dict[str, LiveTransaction | str]:
         """Whole transactions by id; for one that cannot be had, the reason."""
+        ...
+
+    def remarks(self) -> list[str]:
+        """What the user should know of the answers so far, beyond `can.notes`."""
         ...
 
     async def histories(self, wanted: Sequence[Wanted], window: Window, most: int) -> list[History]:
@@ -191,6 +188,10 @@ class OutputSource(Protocol):
 
     async def whole_blocks(self, window: Window) -> None:
         """Fetch whole blocks with the values that their inputs spend; SourceError if one cannot be had."""
+        ...
+
+    def remarks(self) -> list[str]:
+        """What the user should know of the answers so far, beyond `can.notes`."""
         ...
 
     def gathered(self) -> BitcoinImport:

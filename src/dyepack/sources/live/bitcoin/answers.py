@@ -22,7 +22,7 @@ _COIN_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """A question put to a source, to be named in errors about the answer."""
 
     question: str

@@ -17,11 +17,11 @@ from dyepack.sources.bitcoin.hashes import block_id, merkle_root
 from dyepack.sources.bitcoin.records.stated import StatedAddresses
 from dyepack.sources.bitcoin.records.transactions import NO_BLOCK, Input, Place, Transaction, TransactionRows
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.live.source import BlockRef
+from dyepack.sources.blocks import BlockRef
 
 if TYPE_CHECKING:
     from dyepack.ledger.utxo.schema import RawTransactions
-    from dyepack.sources.live.bitcoin.answers import Asked
+    from dyepack.sources.live.bitcoin.answers import Question
 
 _BITS = re.compile(r"[0-9a-fA-F]{8}", re.ASCII)
 _NO_INDEX = 0xFFFFFFFF
@@ -114,7 +114,7 @@ BLOCK_IDS = msgspec.json.Decoder(BlockIds)
 TX = msgspec.json.Decoder(Tx)
 
 
-def check_header(asked: Asked, head: Header, block: str | None = None) -> None:
+def check_header(asked: Question, head: Header, block: str | None = None) -> None:
     """BadAnswer unless the block's id is that of its fields, and `block` where one was asked for."""
     root, own = asked.digest("merkleroot", head.merkleroot), asked.digest("hash", head.hash)
     previous = asked.digest("previousblockhash", head.previousblockhash) if head.previousblockhash else NO_BLOCK
@@ -128,7 +128,7 @@ def check_header(asked: Asked, head: Header, block: str | None = None) -> None:
         raise asked.fault("confirmations", f"block {head.hash} is not on the best chain")
 
 
-def block_batch(asked: Asked, block: Block, network: str, source: str) -> RawTransactions:
+def block_batch(asked: Question, block: Block, network: str, source: str) -> RawTransactions:
     """A whole block as a batch."""
     txids = [asked.digest("txid", tx.txid) for tx in block.tx]
     if not txids or len(set(txids)) < len(txids):
@@ -153,7 +153,7 @@ def block_batch(asked: Asked, block: Block, network: str, source: str) -> RawTra
     return made.batches[0]
 
 
-def transaction(asked: Asked, tx: Tx, index: int = -1) -> Transaction:
+def transaction(asked: Question, tx: Tx, index: int = -1) -> Transaction:
     """A transaction; its id is checked when it is added to rows."""
     coinbase = bool(tx.vin) and tx.vin[0].coinbase is not None
     if coinbase and len(tx.vin) > 1:
@@ -170,7 +170,7 @@ def transaction(asked: Asked, tx: Tx, index: int = -1) -> Transaction:
     )  # fmt: skip
 
 
-def _input(asked: Asked, vin: Vin) -> Input:
+def _input(asked: Question, vin: Vin) -> Input:
     if vin.coinbase is not None:
         return Input(NO_BLOCK, _NO_INDEX, asked.octets("coinbase", vin.coinbase), vin.sequence)
     if vin.scriptSig is None:

@@ -17,11 +17,12 @@ from dyepack.errors import InputError, quoted
 from dyepack.sources.bitcoin.blocks.batches import batch
 from dyepack.sources.bitcoin.blocks.headers import NO_HEIGHT
 from dyepack.sources.bitcoin.blocks.segment import parse_block
-from dyepack.sources.live.bitcoin.answers import Asked
+from dyepack.sources.blocks import BlockRef
+from dyepack.sources.live.bitcoin.answers import Question
 from dyepack.sources.live.bitcoin.core_blocks import BLOCK, HEADERS, Header, Height, block_batch, check_header
 from dyepack.sources.live.bitcoin.node import OutputAdapter
 from dyepack.sources.live.errors import BadAnswer, Refused
-from dyepack.sources.live.source import BlockRef, Capabilities
+from dyepack.sources.live.source import Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,7 @@ class CoreRest(OutputAdapter):
 
     async def open(self) -> None:
         """Ask for the network and the newest block."""
-        asked = Asked("/rest/chaininfo.json")
+        asked = Question("/rest/chaininfo.json")
         info = asked.decode(_INFO, (await self.fetcher.get("/rest/chaininfo.json")).body)
         self._blocks = info.blocks
         self._set_network(await self._hash(0))
@@ -76,7 +77,7 @@ class CoreRest(OutputAdapter):
             notes.append("the node has pruned old blocks")
         if info.initialblockdownload:
             notes.append("the node is still catching up with the chain")
-        self.can = Capabilities(whole_transactions=True, blocks=True, notes=tuple(notes))
+        self.can = Capabilities(notes=tuple(notes))
 
     async def height(self, txid: str) -> int:
         """The height of the block that holds a transaction."""
@@ -94,7 +95,7 @@ class CoreRest(OutputAdapter):
     async def _ref(self, height: int) -> BlockRef:
         head = await self._header(await self._hash(height))
         if head.height != height:
-            raise Asked(f"/rest/headers/1/{head.hash}.json").fault("height", f"is {head.height}, not {height}")
+            raise Question(f"/rest/headers/1/{head.hash}.json").fault("height", f"is {head.height}, not {height}")
         return head.ref
 
     async def _block(self, height: int) -> None:
@@ -112,16 +113,16 @@ class CoreRest(OutputAdapter):
         found.contiguous = False
         self.got.add_single(asked, ref, found)
 
-    async def _batch(self, block: str, height: int) -> tuple[Asked, BlockRef, RawTransactions]:
+    async def _batch(self, block: str, height: int) -> tuple[Question, BlockRef, RawTransactions]:
         """A whole block."""
         if self._lists_spent:
             path = f"/rest/block/{block}.bin"
             raw = (await self.fetcher.get(path, kind="bytes")).body
             spent = None if raw[_HEADER : _HEADER + 1] == _ALONE else await self._spent(block)
             if self._lists_spent:
-                return self._read(Asked(path), (block, height), raw, spent)
+                return self._read(Question(path), (block, height), raw, spent)
         path = f"/rest/block/{block}.json"
-        asked = Asked(path)
+        asked = Question(path)
         found = asked.decode(BLOCK, (await self.fetcher.get(path)).body)
         check_header(asked, found, block)
         if found.height != height:
@@ -135,8 +136,8 @@ class CoreRest(OutputAdapter):
         return answer.body if answer.status != 404 else None
 
     def _read(
-        self, asked: Asked, wanted: tuple[str, int], raw: bytes, spent: bytes | None
-    ) -> tuple[Asked, BlockRef, RawTransactions]:
+        self, asked: Question, wanted: tuple[str, int], raw: bytes, spent: bytes | None
+    ) -> tuple[Question, BlockRef, RawTransactions]:
         try:
             columns = parse_block(self.got.source, raw, spent)
         except InputError as error:
@@ -159,7 +160,7 @@ class CoreRest(OutputAdapter):
                 f"{self.got.source} does not know transaction {txid}",
                 remedy="start the node with -txindex, or give a source that knows transactions by id",
             )
-        asked = Asked(path)
+        asked = Question(path)
         found = asked.decode(_TX, answer.body)
         if found.txid != txid:
             raise asked.fault("txid", f"{quoted(found.txid)} is another transaction")
@@ -169,13 +170,13 @@ class CoreRest(OutputAdapter):
 
     async def _hash(self, height: int) -> str:
         path = f"/rest/blockhashbyheight/{height}.json"
-        asked = Asked(path)
+        asked = Question(path)
         found = asked.decode(_HASH, (await self.fetcher.get(path)).body)
         return asked.digest("blockhash", found.blockhash).hex()
 
     async def _header(self, block: str) -> Header:
         path = f"/rest/headers/1/{block}.json"
-        asked = Asked(path)
+        asked = Question(path)
         found = asked.decode(HEADERS, (await self.fetcher.get(path)).body)
         if len(found) != 1:
             raise asked.fault("headers", f"are {len(found)}, not 1")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from dyepack.errors import quoted
-from dyepack.sources.live.bitcoin.answers import Asked
+from dyepack.sources.live.bitcoin.answers import Question
 from dyepack.sources.live.bitcoin.core_blocks import (
     BLOCK,
     BLOCK_IDS,
@@ -37,8 +37,8 @@ from dyepack.sources.live.together import together
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dyepack.sources.blocks import BlockRef
     from dyepack.sources.live.fetch import Fetcher
-    from dyepack.sources.live.source import BlockRef
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class CoreRpc(OutputAdapter):
             notes.append("the node has pruned old blocks")
         if info.initialblockdownload:
             notes.append("the node is still catching up with the chain")
-        self.can = Capabilities(whole_transactions=True, spenders=spenders, blocks=True, notes=tuple(notes))
+        self.can = Capabilities(spenders=spenders, notes=tuple(notes))
 
     async def height(self, txid: str) -> int:
         """The height of the block that holds a transaction."""
@@ -133,7 +133,7 @@ class CoreRpc(OutputAdapter):
 
     async def _spenders(self, outputs: list[tuple[str, int]], last: int) -> dict[tuple[str, int], str | None]:
         points = [{"txid": txid, "vout": number} for txid, number in outputs]
-        asked = Asked(f"gettxspendingprevout of {len(points)} outputs")
+        asked = Question(f"gettxspendingprevout of {len(points)} outputs")
         spends = await self._ask(_SPENDS, "gettxspendingprevout", points, {"mempool_only": False})
         if [(one.txid, one.vout) for one in spends] != outputs:
             raise asked.fault("txid", "are other outputs than were asked for")
@@ -163,18 +163,18 @@ class CoreRpc(OutputAdapter):
     async def _hash(self, height: int) -> str:
         """The block at a height."""
         found = await self._ask(_TEXT, "getblockhash", height)
-        return Asked(f"getblockhash {height}").digest("hash", found).hex()
+        return Question(f"getblockhash {height}").digest("hash", found).hex()
 
     async def _ref(self, height: int) -> BlockRef:
         block = await self._hash(height)
-        head = await self._header(Asked(f"getblockhash {height}"), block)
+        head = await self._header(Question(f"getblockhash {height}"), block)
         if head.height != height:
-            raise Asked(f"getblockheader {block}").fault("height", f"is {head.height}, not {height}")
+            raise Question(f"getblockheader {block}").fault("height", f"is {head.height}, not {height}")
         return head.ref
 
     async def _block(self, height: int) -> None:
         block = await self._hash(height)
-        asked = Asked(f"getblock of height {height}")
+        asked = Question(f"getblock of height {height}")
         found = await self._ask(BLOCK, "getblock", block, 3)
         check_header(asked, found, block)
         if found.height != height:
@@ -188,20 +188,20 @@ class CoreRpc(OutputAdapter):
             raise asked.fault("blockhash", f"block {block.hash} does not hold the transaction")
         self.got.add_transaction(asked, block.ref, transaction(asked, tx, block.tx.index(txid)))
 
-    async def _listed(self, asked: Asked, own: str) -> BlockIds:
+    async def _listed(self, asked: Question, own: str) -> BlockIds:
         """A block with the ids of its transactions."""
         asked.digest("blockhash", own)
         if own not in self._blocks:
             block = await self._ask(BLOCK_IDS, "getblock", own, 1)
-            check_header(Asked(f"getblock {own} 1"), block, own)
+            check_header(Question(f"getblock {own} 1"), block, own)
             while len(self._blocks) >= _KEPT:
                 del self._blocks[next(iter(self._blocks))]
             self._blocks[own] = block
         return self._blocks[own]
 
-    async def _raw(self, txid: str) -> tuple[Asked, Tx]:
+    async def _raw(self, txid: str) -> tuple[Question, Tx]:
         """A transaction that some block holds."""
-        asked = Asked(f"getrawtransaction {txid}")
+        asked = Question(f"getrawtransaction {txid}")
         tx = await self._ask(TX, "getrawtransaction", txid, 2)
         if tx.txid != txid:
             raise asked.fault("txid", f"{quoted(tx.txid)} is another transaction")
@@ -209,11 +209,11 @@ class CoreRpc(OutputAdapter):
             raise Refused(f"no block holds transaction {txid} yet", remedy="wait until one does")
         return asked, tx
 
-    async def _header(self, asked: Asked, block: str) -> Header:
+    async def _header(self, asked: Question, block: str) -> Header:
         asked.digest("blockhash", block)
         if block not in self._heads:
             head = await self._ask(HEADER, "getblockheader", block, True)
-            check_header(Asked(f"getblockheader {block}"), head, block)
+            check_header(Question(f"getblockheader {block}"), head, block)
             self._heads[block] = head
         return self._heads[block]
 
@@ -228,7 +228,7 @@ class CoreRpc(OutputAdapter):
                 remedy="start the node with -txindex, or give a source that knows transactions by id"
                 if method == "getrawtransaction" else "look whether the node is of a version that can do this",
             )  # fmt: skip
-        return Asked(method).decode(decoder, answer)
+        return Question(method).decode(decoder, answer)
 
 
 def _key(call: Call) -> bytes:

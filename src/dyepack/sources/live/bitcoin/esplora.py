@@ -17,11 +17,12 @@ from dyepack.sources.bitcoin.hashes import block_id, merkle_root, sha256d
 from dyepack.sources.bitcoin.records.stated import StatedAddresses
 from dyepack.sources.bitcoin.records.transactions import NO_BLOCK, Input, Place, Transaction, TransactionRows
 from dyepack.sources.bitcoin.result import BitcoinImport
-from dyepack.sources.live.bitcoin.answers import Asked
+from dyepack.sources.blocks import BlockRef
+from dyepack.sources.live.bitcoin.answers import Question
 from dyepack.sources.live.bitcoin.core_blocks import I32, U32, Height
 from dyepack.sources.live.bitcoin.node import OutputAdapter
 from dyepack.sources.live.errors import Forbidden, Refused, SourceError
-from dyepack.sources.live.source import BlockRef, Capabilities
+from dyepack.sources.live.source import Capabilities
 from dyepack.sources.live.together import together
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Esplora(OutputAdapter):
     async def open(self) -> None:
         """Find the network by the hash of block 0."""
         self._set_network(await self._hash(0))
-        self.can = Capabilities(whole_transactions=True, spenders=True, blocks=True)
+        self.can = Capabilities(spenders=True)
 
     async def height(self, txid: str) -> int:
         """The height of the block that holds a transaction."""
@@ -132,7 +133,7 @@ class Esplora(OutputAdapter):
 
     async def _spenders(self, txid: str, numbers: list[int], last: int) -> dict[tuple[str, int], str | None]:
         """The spenders of some outputs of one transaction; those that cannot be told are left out."""
-        asked = Asked(f"/tx/{txid}/outspends")
+        asked = Question(f"/tx/{txid}/outspends")
         try:
             spends = asked.decode(_OUTSPENDS, await self._get(asked.question, f"transaction {txid}"))
             found = {(txid, number): _spender(asked, spends, number, last) for number in numbers}
@@ -147,7 +148,9 @@ class Esplora(OutputAdapter):
         return found
 
     async def _tip(self) -> int:
-        return Asked("/blocks/tip/height").decode(_HEIGHT, await self._get("/blocks/tip/height", "the tip", text=True))
+        return Question("/blocks/tip/height").decode(
+            _HEIGHT, await self._get("/blocks/tip/height", "the tip", text=True)
+        )
 
     async def _ref(self, height: int) -> BlockRef:
         return (await self._header(height)).ref
@@ -155,7 +158,7 @@ class Esplora(OutputAdapter):
     async def _block(self, height: int) -> None:
         head = await self._header(height)
         path = f"/block/{head.id}/txids"
-        asked = Asked(path)
+        asked = Question(path)
         txids = asked.decode(_TXIDS, await self._get(path, f"block {head.id}"))
         ids = [asked.digest("txid", txid) for txid in txids]
         if len(ids) != head.tx_count or len(set(ids)) < len(ids):
@@ -167,7 +170,7 @@ class Esplora(OutputAdapter):
         row, _ = rows.block(asked, "block", (bytes.fromhex(head.id), height, head.timestamp))
         pages = range(0, len(txids), _PAGE)
         for first, page in zip(pages, await together(self._page(head.id, at) for at in pages), strict=True):
-            said = Asked(f"/block/{head.id}/txs/{first}")
+            said = Question(f"/block/{head.id}/txs/{first}")
             if [tx.txid for tx in page] != txids[first : first + _PAGE]:
                 raise said.fault("txid", "are not the transactions that stand there in the block")
             for index, tx in enumerate(page, first):
@@ -181,7 +184,7 @@ class Esplora(OutputAdapter):
 
     async def _page(self, block: str, first: int) -> list[_Tx]:
         path = f"/block/{block}/txs/{first}"
-        return Asked(path).decode(_TXS, await self._get(path, f"block {block}"))
+        return Question(path).decode(_TXS, await self._get(path, f"block {block}"))
 
     async def _transaction(self, txid: str) -> None:
         asked, tx = await self._tx(txid)
@@ -195,7 +198,7 @@ class Esplora(OutputAdapter):
     async def _rank(self, txid: str, head: _Block) -> int:
         """The place of a transaction in its block, by the branch of hashes that leads to the block's Merkle root; -1
         where the server does not give it."""
-        asked = Asked(f"/tx/{txid}/merkle-proof")
+        asked = Question(f"/tx/{txid}/merkle-proof")
         answer = await self.fetcher.get(asked.question, missing_ok=True)
         if answer.status == 404:
             return -1
@@ -209,9 +212,9 @@ class Esplora(OutputAdapter):
             raise asked.fault("merkle", f"does not show the transaction in block {head.id}")
         return proof.pos
 
-    async def _tx(self, txid: str) -> tuple[Asked, _Tx]:
+    async def _tx(self, txid: str) -> tuple[Question, _Tx]:
         """A transaction that some block holds."""
-        asked = Asked(f"/tx/{txid}")
+        asked = Question(f"/tx/{txid}")
         tx = asked.decode(_TX, await self._get(asked.question, f"transaction {txid}"))
         if tx.txid != txid:
             raise asked.fault("txid", f"{quoted(tx.txid)} is another transaction")
@@ -224,12 +227,12 @@ class Esplora(OutputAdapter):
         own = await self._hash(height)
         head = await self._block_of(own)
         if head.height != height:
-            raise Asked(f"/block/{own}").fault("height", f"is {head.height}, not {height}")
+            raise Question(f"/block/{own}").fault("height", f"is {head.height}, not {height}")
         return head
 
     async def _block_of(self, own: str) -> _Block:
         """The block of that hash."""
-        asked = Asked(f"/block/{own}")
+        asked = Question(f"/block/{own}")
         if own in self._heads:
             return self._heads[own]
         head = asked.decode(_BLOCK, await self._get(asked.question, f"block {own}"))
@@ -244,7 +247,7 @@ class Esplora(OutputAdapter):
     async def _hash(self, height: int) -> str:
         path = f"/block-height/{height}"
         text = (await self._get(path, f"a block at height {height}", text=True)).decode("ascii", "replace").strip()
-        return Asked(path).digest("hash", text).hex()
+        return Question(path).digest("hash", text).hex()
 
     async def _get(self, path: str, what: str, *, text: bool = False) -> bytes:
         """The body of an answer; Refused where the server does not know what was asked for."""
@@ -254,7 +257,7 @@ class Esplora(OutputAdapter):
         return answer.body
 
 
-def _spender(asked: Asked, spends: list[_Outspend], number: int, last: int) -> str | None:
+def _spender(asked: Question, spends: list[_Outspend], number: int, last: int) -> str | None:
     """Who spends an output in a block up to `last`."""
     if not 0 <= number < len(spends):
         raise asked.fault("outspends", f"are {len(spends)}, without number {number}")
@@ -266,7 +269,7 @@ def _spender(asked: Asked, spends: list[_Outspend], number: int, last: int) -> s
     return asked.digest("txid", one.txid).hex()
 
 
-def _transaction(asked: Asked, tx: _Tx, index: int = -1) -> Transaction:
+def _transaction(asked: Question, tx: _Tx, index: int = -1) -> Transaction:
     coinbase = bool(tx.vin) and tx.vin[0].is_coinbase
     if coinbase and len(tx.vin) > 1:
         raise asked.fault("vin", "a coinbase has one input")
@@ -278,12 +281,12 @@ def _transaction(asked: Asked, tx: _Tx, index: int = -1) -> Transaction:
     )  # fmt: skip
 
 
-def _input(asked: Asked, vin: _In) -> Input:
+def _input(asked: Question, vin: _In) -> Input:
     spent = Input(asked.digest("vin.txid", vin.txid), vin.vout, asked.octets("scriptsig", vin.scriptsig), vin.sequence)
     if vin.prevout is not None and not vin.is_coinbase:
         spent.value, spent.place = asked.money("prevout.value", vin.prevout.value), _place(asked, vin.prevout)
     return spent
 
 
-def _place(asked: Asked, out: _Out) -> Place:
+def _place(asked: Question, out: _Out) -> Place:
     return Place(asked.octets("scriptpubkey", out.scriptpubkey))

@@ -19,8 +19,8 @@ from dyepack.sources.live.errors import Refused
 if TYPE_CHECKING:
     from dyepack.ledger.utxo.schema import RawTransactions
     from dyepack.sources.bitcoin.records.transactions import Transaction
-    from dyepack.sources.live.bitcoin.answers import Asked
-    from dyepack.sources.live.source import BlockRef
+    from dyepack.sources.blocks import BlockRef
+    from dyepack.sources.live.bitcoin.answers import Question
 
 Output = tuple[str, int]
 """Transaction id and number."""
@@ -48,7 +48,7 @@ class Gathered:
         self._spends: dict[str, set[Output]] = {}
         self._reasons: dict[Output, str] = {}
 
-    def meet(self, asked: Asked, ref: BlockRef) -> None:
+    def meet(self, asked: Question, ref: BlockRef) -> None:
         """Check a block against those met before."""
         known = self._met.get(ref.number, ref)
         if (known.hash, known.time) != (ref.hash, ref.time):
@@ -69,13 +69,13 @@ class Gathered:
         """Whether the whole block of that height was fetched."""
         return height in self._blocks
 
-    def add_block(self, asked: Asked, ref: BlockRef, batch: RawTransactions) -> None:
+    def add_block(self, asked: Question, ref: BlockRef, batch: RawTransactions) -> None:
         """Keep a whole block."""
         self.meet(asked, ref)
         self._blocks[ref.number] = _narrowed(batch)
         self._fetched.update(row.tobytes() for row in batch.tx_id)
 
-    def add_transaction(self, asked: Asked, ref: BlockRef, tx: Transaction) -> None:
+    def add_transaction(self, asked: Question, ref: BlockRef, tx: Transaction) -> None:
         """Keep a single transaction, if its block does not contradict those met before."""
         if tx.txid in self._fetched:
             return
@@ -95,7 +95,7 @@ class Gathered:
         for output in self._spends.get(tx.txid.hex(), set()) - told:
             self._reasons[output] = f"the source said that {tx.txid.hex()} spends it, which it does not"
 
-    def add_single(self, asked: Asked, ref: BlockRef, batch: RawTransactions) -> None:
+    def add_single(self, asked: Question, ref: BlockRef, batch: RawTransactions) -> None:
         """Keep a single transaction that is a batch already."""
         self._refuse_late(batch.tx_id[0].tobytes().hex(), ref)
         self.meet(asked, ref)
@@ -134,7 +134,7 @@ class Gathered:
         if self.pinned and ref.number > self.pinned.number:
             raise Refused(
                 f"transaction {txid} is in block {ref.number:,}, and this goes up to block {self.pinned.number:,}",
-                remedy="wait for more blocks, or ask for fewer on the head",
+                remedy="wait for more blocks, or ask for fewer confirmations: --depth 0",
             )
 
     def _outside_blocks(self, batch: RawTransactions) -> RawTransactions:

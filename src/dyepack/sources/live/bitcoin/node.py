@@ -10,18 +10,18 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from dyepack.sources.bitcoin.networks import BY_GENESIS
-from dyepack.sources.live.bitcoin.answers import AGAIN, Asked
+from dyepack.sources.live.bitcoin.answers import AGAIN, Question
 from dyepack.sources.live.bitcoin.gather import Gathered
 from dyepack.sources.live.errors import BadAnswer, Forbidden, Refused, SourceError
-from dyepack.sources.live.source import BlockRef, Capabilities
+from dyepack.sources.live.source import Capabilities
 from dyepack.sources.live.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from dyepack.sources.bitcoin.result import BitcoinImport
+    from dyepack.sources.blocks import BlockRef, Window
     from dyepack.sources.live.fetch import Fetcher
-    from dyepack.sources.live.source import Window
 
 _AT_ONCE = 16
 """Blocks, or transactions, that are asked for at the same time; the fetcher keeps the host's limits."""
@@ -69,10 +69,10 @@ class OutputAdapter(ABC):
         if tip < depth:
             raise Refused(
                 f"{self.got.source} has blocks up to {tip} only, so that none has {depth} on it",
-                remedy="wait until it has caught up, or ask for fewer blocks on the head",
+                remedy="wait until it has caught up, or ask for fewer confirmations: --depth 0",
             )
         ref = await self._ref(tip - depth)
-        self.got.meet(Asked(f"block {ref.number}"), ref)
+        self.got.meet(Question(f"block {ref.number}"), ref)
         self.got.pinned = ref
         return ref
 
@@ -110,6 +110,10 @@ class OutputAdapter(ABC):
             part = heights[first : first + _AT_ONCE]
             await self._ready(part)
             await together(self._block(height) for height in part)
+
+    def remarks(self) -> list[str]:
+        """None beyond `can.notes`."""
+        return []
 
     def gathered(self) -> BitcoinImport:
         """Everything fetched so far, each transaction once."""

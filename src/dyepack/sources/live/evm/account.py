@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dyepack.sources.live.evm.answers import decode, quantity
-from dyepack.sources.live.evm.node import hexed
 from dyepack.sources.live.rpc import Call, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dyepack.sources.blocks import Window
     from dyepack.sources.live.evm.node import Node, Reply
-    from dyepack.sources.live.source import Window
 
 _DELEGATED = "0xef0100"
 """How the code of an account begins that lets a contract act for it, and is signed for by its key as before."""
@@ -35,7 +34,7 @@ class Account:
 async def account(node: Node, address: str, window: Window) -> Account | None:
     """An account at both ends of a window; None where the node does not tell. At block 0 it had done nothing yet."""
     ends = (window.first - 1 or window.last, window.last)
-    replies = await node.ask([Call(method, (address, hexed(end))) for method in (_CODE, _COUNT) for end in ends])
+    replies = await node.ask([Call(method, (address, hex(end))) for method in (_CODE, _COUNT) for end in ends])
     if any(isinstance(reply, Fault) for reply in replies):
         return None
     codes = [decode(reply, str, _CODE) for reply in replies[:2] if not isinstance(reply, Fault)]
@@ -47,7 +46,7 @@ async def account(node: Node, address: str, window: Window) -> Account | None:
 
 async def contracts(node: Node, addresses: Sequence[str], block: int) -> dict[str, bool]:
     """Whether addresses have code of their own; those that the node does not tell are left out."""
-    replies = await node.ask([Call(_CODE, (address, hexed(block))) for address in addresses])
+    replies = await node.ask([Call(_CODE, (address, hex(block))) for address in addresses])
     told = {a: decode(r, str, _CODE) for a, r in zip(addresses, replies, strict=True) if not isinstance(r, Fault)}
     return {address: is_contract(code) for address, code in told.items()}
 
@@ -59,7 +58,7 @@ def is_contract(code: str) -> bool:
 
 async def nonces(node: Node, address: str, blocks: Sequence[int]) -> list[int | None]:
     """How many transactions an account had sent at the ends of blocks."""
-    return [_read(reply) for reply in await node.ask([Call(_COUNT, (address, hexed(block))) for block in blocks])]
+    return [_read(reply) for reply in await node.ask([Call(_COUNT, (address, hex(block))) for block in blocks])]
 
 
 def _read(reply: Reply) -> int | None:

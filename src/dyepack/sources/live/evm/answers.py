@@ -28,11 +28,11 @@ MAX_QUANTITY = 2 + 64
 """Characters of the longest quantity: 256 bits."""
 
 
-class Node(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+class Told(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
     """The common form of what a node tells: field names in camel case, others ignored."""
 
 
-class Header(Node, frozen=True, kw_only=True):
+class Header(Told, frozen=True, kw_only=True):
     """A block without its transactions; absent fields belong to forks that the chain has not seen."""
 
     number: str
@@ -59,7 +59,7 @@ class Header(Node, frozen=True, kw_only=True):
     requests_hash: str | None = None
 
 
-class Withdrawal(Node, frozen=True, kw_only=True):
+class Withdrawal(Told, frozen=True, kw_only=True):
     """Coins that left the beacon chain, in units of 10**9."""
 
     index: str
@@ -67,7 +67,7 @@ class Withdrawal(Node, frozen=True, kw_only=True):
     amount: str
 
 
-class Transaction(Node, frozen=True, kw_only=True):
+class Transaction(Told, frozen=True, kw_only=True):
     """What was signed, and where it stands; `mint` is what a rollup's bridge created with it."""
 
     hash: str
@@ -97,7 +97,7 @@ class Block(Header, frozen=True, kw_only=True):
     withdrawals: list[Withdrawal] | None = None
 
 
-class Log(Node, frozen=True, kw_only=True):
+class Log(Told, frozen=True, kw_only=True):
     """One event; `removed` is true where a reorganisation took it back."""
 
     address: str
@@ -111,7 +111,7 @@ class Log(Node, frozen=True, kw_only=True):
     removed: bool | None = None
 
 
-class Receipt(Node, frozen=True, kw_only=True):
+class Receipt(Told, frozen=True, kw_only=True):
     """What became of a transaction. Chains before Byzantium give `root` in place of `status`."""
 
     transaction_hash: str
@@ -131,7 +131,7 @@ class Receipt(Node, frozen=True, kw_only=True):
     logs_bloom: str = "0x"
 
 
-class Action(Node, frozen=True, kw_only=True):
+class Action(Told, frozen=True, kw_only=True):
     """What a trace does: a call, a creation, a selfdestruct or a reward, each with fields of its own."""
 
     sender: str | None = msgspec.field(name="from", default=None)
@@ -143,13 +143,13 @@ class Action(Node, frozen=True, kw_only=True):
     refund_address: str | None = None
 
 
-class Made(Node, frozen=True, kw_only=True):
+class Made(Told, frozen=True, kw_only=True):
     """The address that a creation gave."""
 
     address: str | None = None
 
 
-class Trace(Node, frozen=True, kw_only=True):
+class Trace(Told, frozen=True, kw_only=True):
     """One step of a transaction as trace_* methods tell it."""
 
     action: Action

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dyepack.sources.live.evm.answers import decode, quantity
-from dyepack.sources.live.evm.node import hexed
 from dyepack.sources.live.evm.tokens import balance_call, number, returned
 from dyepack.sources.live.evm.transactions import NATIVE
 from dyepack.sources.live.rpc import Call, Fault
@@ -25,7 +24,7 @@ _METHOD = "eth_getBalance"
 async def balances(node: Node, asked: Sequence[tuple[Wanted, int]]) -> list[int | None]:
     """Base units of holdings at the ends of blocks; None where the node cannot tell."""
     calls = [
-        Call(_METHOD, (wanted.address, hexed(block)))
+        Call(_METHOD, (wanted.address, hex(block)))
         if wanted.asset == NATIVE
         else balance_call(wanted.asset, wanted.address, block)
         for wanted, block in asked
@@ -42,7 +41,7 @@ async def balances(node: Node, asked: Sequence[tuple[Wanted, int]]) -> list[int 
             found.append(None)
         else:
             found.append(quantity(decode(reply, str, _METHOD), _METHOD, "result"))
-    codes = await node.ask([Call("eth_getCode", (asked[n][0].asset, hexed(asked[n][1]))) for n in silent])
+    codes = await node.ask([Call("eth_getCode", (asked[n][0].asset, hex(asked[n][1]))) for n in silent])
     for rank, code in zip(silent, codes, strict=True):
         if not isinstance(code, Fault) and decode(code, str, "eth_getCode") == "0x":
             found[rank] = 0

@@ -11,34 +11,19 @@ from typing import TYPE_CHECKING, Final
 from dyepack.sources.live.evm import checks
 from dyepack.sources.live.evm.answers import quantity
 from dyepack.sources.live.evm.listing import Listed
-from dyepack.sources.live.evm.loading import PLAIN_GAS, Loader, block_id
+from dyepack.sources.live.evm.loading import Loader, block_id
 from dyepack.sources.live.evm.node import AT_ONCE, Node
-from dyepack.sources.live.evm.transactions import NATIVE
+from dyepack.sources.live.evm.transactions import NATIVE, PLAIN_GAS
 from dyepack.sources.live.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dyepack.sources.blocks import Window
     from dyepack.sources.live.evm.answers import Block
-    from dyepack.sources.live.source import LiveTransaction, Wanted, Window
+    from dyepack.sources.live.source import LiveTransaction, Wanted
 
 SCAN_AT_ONCE: Final = 50
-
-
-def change(transaction: LiveTransaction, wanted: Wanted) -> int:
-    """What a transaction adds to a holding."""
-    return sum(
-        move.units * ((move.receiver == wanted.address) - (move.sender == wanted.address))
-        for move in transaction.moves
-        if move.asset == wanted.asset
-    )
-
-
-def touches(transaction: LiveTransaction, wanted: Wanted) -> bool:
-    """Whether a transaction moves units of a holding."""
-    return any(
-        move.asset == wanted.asset and wanted.address in {move.sender, move.receiver} for move in transaction.moves
-    )
 
 
 @dataclass(slots=True)
@@ -81,9 +66,9 @@ class Blocks:
             for txid, one in (await self.loader.load([txid.lower() for txid in step])).items():
                 if isinstance(one, str):
                     partial = f"{txid} cannot be had: {one}"
-                elif touches(one, wanted):
+                elif one.touches(wanted):
                     found[txid] = one
-            if sum(change(one, wanted) for one in found.values()) == grown:
+            if sum(one.change(wanted) for one in found.values()) == grown:
                 break
         else:
             if wanted.asset == NATIVE and not partial:
@@ -113,7 +98,7 @@ class Blocks:
             for txid, one in (await self.loader.load(mine)).items():
                 if isinstance(one, str):
                     listed.partial = f"{txid} cannot be had: {one}"
-                elif touches(one, wanted):
+                elif one.touches(wanted):
                     listed.places[txid] = (one.block, one.index)
                 elif one.partial:
                     listed.doubt(one.partial)

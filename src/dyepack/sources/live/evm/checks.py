@@ -18,8 +18,8 @@ from dyepack.sources.live.evm.answers import Header, address, bad, data, digest,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dyepack.sources.blocks import BlockRef
     from dyepack.sources.live.evm.answers import Log, Receipt, Transaction
-    from dyepack.sources.live.source import BlockRef
 
 BLOOM_BYTES: Final = 256
 _BLOCK: Final = "eth_getBlockByNumber"

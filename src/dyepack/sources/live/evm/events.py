@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dyepack.ledger.schema import MoveKind
+from dyepack.ledger.schema import ZERO_ADDRESS, MoveKind
 from dyepack.sources.live.source import LiveMove
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _SEVERAL: Final = frozenset(
         "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb",  # ERC-1155 TransferBatch
     )
 )
-ZERO: Final = "0x" + "0" * 40
 _EMPTY_WORD: Final = "0x" + "0" * 24
 
 WRAPPERS: Final = frozenset(
@@ -115,9 +114,11 @@ def _transfer(event: Event, signer: str, left_out: Counter[str]) -> LiveMove | N
     units = int.from_bytes(event.data)
     if not units:
         left_out["zero_value"] += 1
-        left_out["forged_sender"] += sender not in {signer, ZERO}
+        left_out["forged_sender"] += sender not in {signer, ZERO_ADDRESS}
         return None
-    return LiveMove(int(MoveKind.TOKEN), event.index, "" if sender == ZERO else sender, receiver, event.contract, units)
+    return LiveMove(
+        int(MoveKind.TOKEN), event.index, "" if sender == ZERO_ADDRESS else sender, receiver, event.contract, units
+    )
 
 
 def _destroyed(event: Event) -> list[LiveMove]:
@@ -126,7 +127,7 @@ def _destroyed(event: Event) -> list[LiveMove]:
     units = int.from_bytes(event.data[32:])
     if party is None or not units:
         return []
-    return [LiveMove(int(MoveKind.TOKEN), event.index, party, ZERO, event.contract, units)]
+    return [LiveMove(int(MoveKind.TOKEN), event.index, party, ZERO_ADDRESS, event.contract, units)]
 
 
 def _wrap(event: Event, *, into: bool) -> _Wrap | None:
@@ -154,7 +155,7 @@ def _wrapped(
     moves = []
     for wrap in wraps:
         contract = wrap.event.contract
-        sender, receiver = ("", wrap.party) if wrap.into else (wrap.party, ZERO)
+        sender, receiver = ("", wrap.party) if wrap.into else (wrap.party, ZERO_ADDRESS)
         if told[contract, sender, receiver, wrap.units]:
             told[contract, sender, receiver, wrap.units] -= 1
             continue

@@ -17,23 +17,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dyepack.errors import quoted
+from dyepack.ledger.schema import ZERO_ADDRESS
+from dyepack.sources.blocks import Window
 from dyepack.sources.live.evm.account import Account, account, nonces
 from dyepack.sources.live.evm.balances import balances
-from dyepack.sources.live.evm.blocks import Blocks, touches
-from dyepack.sources.live.evm.events import ZERO
+from dyepack.sources.live.evm.blocks import Blocks
 from dyepack.sources.live.evm.listing import Listed, token_events, traced
 from dyepack.sources.live.evm.proof import Proof
 from dyepack.sources.live.evm.search import changes
 from dyepack.sources.live.evm.transactions import NATIVE
-from dyepack.sources.live.source import History, Wanted, Window
+from dyepack.sources.live.source import History, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dyepack.sources.live.evm.loading import Loader, Places
     from dyepack.sources.live.evm.node import Node
-
-__all__ = ["Histories", "touches"]
 
 SCAN: Final = 2_000
 """Blocks that are read in whole where nothing better is offered."""
@@ -97,7 +96,7 @@ class Histories:
         if task.wanted.asset != NATIVE:
             listed = await token_events(self._node, task.wanted, task.window, unindexed=history.opening is None)
             await self._blocks.read(listed, task.wanted, dict.fromkeys(listed.doubtful, 0))
-            if task.wanted.address == ZERO:
+            if task.wanted.address == ZERO_ADDRESS:
                 listed.doubt("what is burnt is not listed by the address that it goes to")
             return listed
         reason = "trace_filter is not offered"

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from dyepack.errors import quoted
+from dyepack.sources.blocks import Window
 from dyepack.sources.live.evm.answers import Log, Trace, address, bad, data, digest, quantity, topics
 from dyepack.sources.live.evm.events import DEPOSIT, DESTROYED, TRANSFER, WITHDRAWAL, topic_of
-from dyepack.sources.live.evm.node import Node, hexed
 from dyepack.sources.live.rpc import Call, Fault
-from dyepack.sources.live.source import Window
 from dyepack.sources.live.together import together
 
 if TYPE_CHECKING:
+    from dyepack.sources.live.evm.node import Node
     from dyepack.sources.live.source import Wanted
 
 CAPS: Final = frozenset((10, 20, 25, 50, 100, 200, 256, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000))
@@ -121,7 +121,7 @@ async def _events(node: Node, token: str, filters: list[Any], window: Window) ->
 
 
 def _query(token: str, filters: list[Any], part: Window) -> dict[str, Any]:
-    return {"address": token, "topics": filters, "fromBlock": hexed(part.first), "toBlock": hexed(part.last)}
+    return {"address": token, "topics": filters, "fromBlock": hex(part.first), "toBlock": hex(part.last)}
 
 
 def _split(part: Window, refusal: str) -> list[Window]:
@@ -186,7 +186,7 @@ async def _traces(node: Node, side: str, party: str, window: Window, most: int) 
     listed = Listed()
     after, before = 0, None
     while True:
-        query = {"fromBlock": hexed(window.first), "toBlock": hexed(window.last), side: [party]}
+        query = {"fromBlock": hex(window.first), "toBlock": hex(window.last), side: [party]}
         reply = (await node.ask([Call(method, ({**query, "after": after, "count": PAGE},))]))[0]
         if isinstance(reply, Fault):
             return reply.message

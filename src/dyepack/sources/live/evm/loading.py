@@ -24,6 +24,7 @@ from dyepack.sources.live.evm.transactions import (
     facts_of,
     inner_of_frames,
     inner_of_traces,
+    ran_no_code,
 )
 from dyepack.sources.live.rpc import Call, Fault
 from dyepack.sources.live.source import NO_INTERNAL, LiveMove, LiveTransaction, Wanted
@@ -31,13 +32,11 @@ from dyepack.sources.live.source import NO_INTERNAL, LiveMove, LiveTransaction, 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from dyepack.sources.blocks import Window
     from dyepack.sources.live.evm.node import Reply
-    from dyepack.sources.live.source import Window
 
 AT_A_TIME: Final = 500
 """Transactions that are held undecoded at the same time."""
-PLAIN_GAS: Final = 21_000
-"""What a transfer without any code costs: exactly so much gas, and no internal transfer can have happened."""
 
 _BLOCK_PAYS: Final = "0x" + "00" * 24
 _SENT: Final = "eth_getTransactionByHash"
@@ -215,7 +214,7 @@ def _is_settled(receipt: Receipt) -> bool:
     """Whether no internal transfer can have happened: it failed, or ran no code."""
     if receipt.status is not None and quantity(receipt.status, _DONE, "status") == 0:
         return True
-    return receipt.status is not None and quantity(receipt.gas_used, _DONE, "gasUsed") == PLAIN_GAS and not receipt.logs
+    return receipt.status is not None and ran_no_code(receipt)
 
 
 def _issue(rank: int, receiver: str, units: int) -> LiveMove:

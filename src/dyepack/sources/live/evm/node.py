@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from dyepack.errors import quoted
+from dyepack.sources.blocks import BlockRef
 from dyepack.sources.live.errors import BadAnswer, Refused, Reorganised
 from dyepack.sources.live.evm import checks
 from dyepack.sources.live.evm.answers import Block, Header, Listing, Log, Receipt, bad, decode, digest, quantity
 from dyepack.sources.live.rpc import Call, Fault
-from dyepack.sources.live.source import BlockRef
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,11 +66,6 @@ def is_null(reply: Reply) -> bool:
 def is_absent(fault: Fault) -> bool:
     """Whether an error says that the method itself is not offered."""
     return fault.code == -32601 or bool(_ABSENT.search(fault.message) and _METHOD.search(fault.message))
-
-
-def hexed(number: int) -> str:
-    """A quantity as the node reads it."""
-    return hex(number)
 
 
 @dataclass(slots=True)
@@ -140,7 +135,7 @@ class Node:
     async def _blocks(self, numbers: Sequence[int], form: type[H], *, full: bool) -> dict[int, H]:
         method = "eth_getBlockByNumber"
         asked = list(dict.fromkeys(numbers))
-        replies = await self.ask([Call(method, (hexed(number), full)) for number in asked])
+        replies = await self.ask([Call(method, (hex(number), full)) for number in asked])
         found: dict[int, H] = {}
         for number, reply in zip(asked, replies, strict=True):
             if not is_null(reply):
@@ -168,7 +163,7 @@ class Node:
         ids = [t if isinstance(t, str) else t.hash for t in block.transactions]
         if self.offers.block_receipts:
             method = "eth_getBlockReceipts"
-            receipts = await self.need(list[Receipt], method, hexed(number))
+            receipts = await self.need(list[Receipt], method, hex(number))
         else:
             method = "eth_getTransactionReceipt"
             replies = await self.ask([Call(method, (txid,)) for txid in ids])

@@ -20,15 +20,17 @@ from dyepack.ledger.schema import MoveKind
 from dyepack.sources.live.evm import checks
 from dyepack.sources.live.evm.account import Account, nonces
 from dyepack.sources.live.evm.balances import balances
-from dyepack.sources.live.evm.blocks import Blocks, change, touches
 from dyepack.sources.live.evm.events import DESTROYED, topic_of
 from dyepack.sources.live.evm.listing import Listed
 from dyepack.sources.live.evm.search import changes
 from dyepack.sources.live.evm.transactions import NATIVE
-from dyepack.sources.live.source import History, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import History, LiveTransaction, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from dyepack.sources.blocks import Window
+    from dyepack.sources.live.evm.blocks import Blocks
 
 HUNT: Final = 16
 """Blocks that are read in whole at a time because the sum parts there from the moves."""
@@ -64,7 +66,7 @@ class Proof:
             told = {move.index for move in one.moves if move.asset == wanted.asset}
             if listed.events.get(txid, set()) - told:
                 listed.doubt(f"missing logs: the receipt of {txid} lacks events that were listed")
-            if not touches(one, wanted) and not (wanted.asset != NATIVE and one.left_out):
+            if not one.touches(wanted) and not (wanted.asset != NATIVE and one.left_out):
                 del listed.places[txid]
             elif "missing logs" in one.partial:
                 listed.doubt(one.partial)
@@ -118,7 +120,7 @@ class Proof:
             return False
         grown: dict[int, int] = {}
         for one in await self._loaded(listed):
-            grown[one.block] = grown.get(one.block, 0) + change(one, wanted)
+            grown[one.block] = grown.get(one.block, 0) + one.change(wanted)
         lack = closing - opening - sum(grown.values())
         if not lack:
             return False

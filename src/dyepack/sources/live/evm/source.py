@@ -6,8 +6,9 @@ Invariant: no answer depends on when it is asked: blocks are named by number, an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from dyepack.ledger.schema import ZERO_ADDRESS
 from dyepack.money import Asset
 from dyepack.sources.live.errors import BadAnswer, Refused
 from dyepack.sources.live.evm.account import contracts
@@ -25,8 +26,9 @@ from dyepack.sources.live.together import together
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dyepack.sources.blocks import BlockRef, Window
     from dyepack.sources.live.fetch import Fetcher
-    from dyepack.sources.live.source import BlockRef, History, LiveTransaction, Wanted, Window
+    from dyepack.sources.live.source import History, LiveTransaction, Wanted
 
 CHAINS: Final = {
     1: ("ethereum", "ETH"),
@@ -42,7 +44,6 @@ CHAINS: Final = {
 """Names of chains and their coins by chain id."""
 HOLDINGS: Final = 256
 """Histories that are read at the same time: their questions share requests."""
-_NOBODY: Final = "0x" + "0" * 40
 _NOTHING: Final = "0x" + "0" * 64
 
 
@@ -57,6 +58,7 @@ class EvmSource:
         self.chain_id = 0
         self.chain = ""
         self.native = Asset(NATIVE, "ETH", 18)
+        self.addresses: Literal["hex", "text"] = "hex"
         self.can = Capabilities()
 
     @property
@@ -70,14 +72,14 @@ class EvmSource:
         self.chain_id = quantity(await self._node.need(str, method), method, "result")
         self.chain, symbol = CHAINS.get(self.chain_id, (f"evm-{self.chain_id}", "ETH"))
         self.native = Asset(NATIVE, symbol, 18)
-        first = {"fromBlock": "0x1", "toBlock": "0x1", "fromAddress": [_NOBODY], "after": 0, "count": 1}
+        first = {"fromBlock": "0x1", "toBlock": "0x1", "fromAddress": [ZERO_ADDRESS], "after": 0, "count": 1}
         tried = await together(
             (
                 self._offers("trace_filter", first),
                 self._offers("trace_transaction", _NOTHING),
                 self._offers("debug_traceTransaction", _NOTHING, dict(CALL_TRACER)),
                 self._offers("eth_getBlockReceipts", "0x1"),
-                self._answers("eth_getBalance", _NOBODY, "0x1"),
+                self._answers("eth_getBalance", ZERO_ADDRESS, "0x1"),
             )
         )
         self._node.offers = offers = Offers(*tried)
@@ -85,8 +87,6 @@ class EvmSource:
             history=True,
             internal=offers.internal,
             balances=offers.old_balances,
-            whole_transactions=offers.internal,
-            blocks=True,
             notes=_notes(offers),
         )
 
@@ -125,6 +125,11 @@ class EvmSource:
     async def transactions(self, txids: Sequence[str]) -> dict[str, LiveTransaction | str]:
         """Whole transactions by id; for one that cannot be had, the reason."""
         return await self._loader.load(txids)
+
+    def remarks(self) -> list[str]:
+        """Blocks whose hash could not be recomputed."""
+        unproven = self._node.unproven
+        return [f"{unproven} block hashes could not be recomputed from their headers"] if unproven else []
 
     async def histories(self, wanted: Sequence[Wanted], window: Window, most: int) -> list[History]:
         """The history of each holding, in the order asked."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from dyepack.money import Asset
 from dyepack.sources.etl_tokens import MAX_DECIMALS
 from dyepack.sources.live.evm.answers import data, decode
-from dyepack.sources.live.evm.node import hexed
 from dyepack.sources.live.rpc import Call, Fault
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def balance_call(token: str, address: str, block: int) -> Call:
 
 def view(contract: str, arguments: str, block: int) -> Call:
     """A question to a contract that changes nothing, at the end of a block."""
-    return Call("eth_call", ({"to": contract, "data": arguments}, hexed(block)))
+    return Call("eth_call", ({"to": contract, "data": arguments}, hex(block)))
 
 
 def returned(reply: Reply) -> bytes | None:

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 NATIVE: Final = "native"
 _CREATIONS: Final = frozenset(("create", "create2"))
 _DESTRUCTIONS: Final = frozenset(("suicide", "selfdestruct"))
-_MOVES_NOTHING: Final = frozenset(("delegatecall", "staticcall", "callcode"))
+MOVES_NOTHING: Final = frozenset(("delegatecall", "staticcall", "callcode"))
 _RECEIPT: Final = "eth_getTransactionReceipt"
+PLAIN_GAS: Final = 21_000
+"""What a transfer without any code costs: exactly so much gas, and no internal transfer can have happened."""
+
+
+def ran_no_code(receipt: Receipt, data: str = "0x") -> bool:
+    """Whether a transaction cost what a bare transfer costs, carried no data and left no events."""
+    return quantity(receipt.gas_used, _RECEIPT, "gasUsed") == PLAIN_GAS and data == "0x" and not receipt.logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,7 @@ class _Step:
 
 def _step(rank: int, step: _Step) -> Iterator[Inner]:
     """What a step that took effect moved."""
-    if step.type in _MOVES_NOTHING:
+    if step.type in MOVES_NOTHING:
         return
     if step.type not in _CREATIONS | _DESTRUCTIONS | {"call"}:
         raise bad("trace", f"a step of the unknown type {step.type!r}")

@@ -107,7 +107,7 @@ class Token(Placed, frozen=True, kw_only=True):
         return self.sender.lower(), self.to.lower()
 
 
-class Event(Told, frozen=True, kw_only=True):
+class LogRow(Told, frozen=True, kw_only=True):
     """A row of getLogs."""
 
     address: str
@@ -121,8 +121,8 @@ class Event(Told, frozen=True, kw_only=True):
         """The transaction's id, its block and its rank in it."""
         return (
             digest(self.transaction_hash, action, "transactionHash"),
-            hexed(self.block_number, action, "blockNumber"),
-            hexed(self.transaction_index, action, "transactionIndex"),
+            hexadecimal(self.block_number, action, "blockNumber"),
+            hexadecimal(self.transaction_index, action, "transactionIndex"),
         )
 
 
@@ -149,7 +149,7 @@ def number(text: str, action: str, field: str) -> int:
     raise bad(action, f"{field} is {text!r}, not a number")
 
 
-def hexed(text: str, action: str, field: str) -> int:
+def hexadecimal(text: str, action: str, field: str) -> int:
     """A whole number in hexadecimal digits; zero is written 0x."""
     if _HEXED.fullmatch(text.lower()):
         return int(text[2:] or "0", 16)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from dyepack.sources.live.explorer.answers import Event, Internal, Signed, Token, bad, number
+from dyepack.sources.live.explorer.answers import Internal, LogRow, Signed, Token, bad, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ MOST_ROWS: Final = 10_000
 _CAPS: Final = frozenset((10, 20, 25, 50, 100, 200, 250, 500))
 """Counts at which servers are known to cut a page silently."""
 
-_Row = TypeVar("_Row", bound="Signed | Internal | Token | Event")
+_Row = TypeVar("_Row", bound="Signed | Internal | Token | LogRow")
 
 
 @dataclass(slots=True)

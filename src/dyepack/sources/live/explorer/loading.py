@@ -13,8 +13,8 @@ from dyepack.sources.live.errors import BadAnswer, Refused, Reorganised
 from dyepack.sources.live.evm import checks
 from dyepack.sources.live.evm.answers import Listing, Receipt, Transaction, quantity
 from dyepack.sources.live.evm.answers import decode as decode_node
-from dyepack.sources.live.evm.node import AT_ONCE, hexed, ref
-from dyepack.sources.live.evm.transactions import Inner, book, events_of, facts_of
+from dyepack.sources.live.evm.node import AT_ONCE, ref
+from dyepack.sources.live.evm.transactions import MOVES_NOTHING, Inner, book, events_of, facts_of, ran_no_code
 from dyepack.sources.live.explorer.answers import Internal, Told, address, bad, number
 from dyepack.sources.live.source import NO_INTERNAL
 from dyepack.sources.live.together import together
@@ -31,10 +31,7 @@ INTERNAL: Final = "txlistinternal"
 _BLOCK: Final = "eth_getBlockByNumber"
 _RECEIPT: Final = "eth_getTransactionReceipt"
 _TRANSACTION: Final = "eth_getTransactionByHash"
-_PLAIN_GAS: Final = 21_000
-"""What a transfer costs that runs no code."""
 _CAPS: Final = frozenset((1000, 5000, 10_000))
-_MOVES_NOTHING: Final = frozenset(("delegatecall", "staticcall", "callcode"))
 
 
 class Loader:
@@ -67,7 +64,7 @@ class Loader:
 
     async def _listing(self, block: int) -> Listing | None:
         """The head of a block; None past the head of the chain."""
-        raw = await self._explorer.node(_BLOCK, tag=hexed(block), boolean="false")
+        raw = await self._explorer.node(_BLOCK, tag=hex(block), boolean="false")
         if _is_null(raw):
             return None
         listing = decode_node(raw, Listing, _BLOCK)
@@ -101,7 +98,7 @@ class Loader:
         facts = facts_of(transaction, receipt, block.time, failed=failed)
         inner: list[Inner] | None = []
         why = ""
-        if not facts.failed and not _is_plain(transaction, receipt):
+        if not facts.failed and not ran_no_code(receipt, transaction.input):
             inner, why = await self._inner(txid, facts.block)
         booked = book(facts, events_of(receipt), inner, why=why or NO_INTERNAL)
         doubts = checks.missing_logs(receipt, checks.read_bloom(listing.logs_bloom, _BLOCK))
@@ -141,19 +138,13 @@ def _is_null(raw: msgspec.Raw) -> bool:
     return bytes(raw).strip() == b"null"
 
 
-def _is_plain(transaction: Transaction, receipt: Receipt) -> bool:
-    """Whether it ran no code: it costs what a bare transfer costs, and left no events."""
-    gas = quantity(receipt.gas_used, _RECEIPT, "gasUsed")
-    return gas == _PLAIN_GAS and transaction.input == "0x" and not receipt.logs
-
-
 def _inner_moves(rows: Sequence[Internal]) -> Iterator[Inner]:
     """Internal transfers that took effect, numbered from 1 in pre-order: by their paths where the rows have them."""
     paths = {_path(row.trace_id): row for row in rows}
     ordered = [paths[path] for path in sorted(paths)] if len(paths) == len(rows) and () not in paths else rows
     for rank, row in enumerate(ordered, 1):
         units = number(row.value, INTERNAL, "value")
-        if row.is_error != "0" or not units or row.type in _MOVES_NOTHING:
+        if row.is_error != "0" or not units or row.type in MOVES_NOTHING:
             continue
         receiver = address(row.to or row.contract_address, INTERNAL, "to")
         yield Inner(rank, address(row.sender, INTERNAL, "from"), receiver, units)

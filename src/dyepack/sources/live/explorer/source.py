@@ -9,33 +9,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from dyepack.ledger.schema import ZERO_ADDRESS
 from dyepack.money import Asset
 from dyepack.sources.etl_tokens import MAX_DECIMALS
 from dyepack.sources.live.errors import BadAnswer, Refused
 from dyepack.sources.live.evm.account import is_contract
 from dyepack.sources.live.evm.answers import data, decode, quantity
 from dyepack.sources.live.evm.events import DEPOSIT, DESTROYED, WITHDRAWAL, topic_of
-from dyepack.sources.live.evm.history import touches
 from dyepack.sources.live.evm.node import AT_ONCE, ref
 from dyepack.sources.live.evm.source import CHAINS
 from dyepack.sources.live.evm.tokens import DECIMALS, MAX_SYMBOL, SYMBOL, text
 from dyepack.sources.live.evm.transactions import NATIVE
-from dyepack.sources.live.explorer.answers import Event, Internal, Signed, Token, bad
+from dyepack.sources.live.explorer.answers import Internal, LogRow, Signed, Token, bad
 from dyepack.sources.live.explorer.api import Explorer
 from dyepack.sources.live.explorer.lists import Listed, Reader
 from dyepack.sources.live.explorer.loading import INTERNAL, Loader
-from dyepack.sources.live.source import NO_INTERNAL, BlockRef, Capabilities, History, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import NO_INTERNAL, Capabilities, History, LiveTransaction, Wanted
 from dyepack.sources.live.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dyepack.sources.blocks import BlockRef, Window
     from dyepack.sources.live.fetch import Fetcher
 
 _NEWEST: Final = "eth_blockNumber"
-_NOBODY: Final = "0x" + "0" * 40
 _NOTES: Final = (
     "no balances at past blocks: histories are read from their beginning and cannot be checked against balances",
     "block rewards and withdrawals from the beacon chain are not listed",
@@ -53,7 +53,8 @@ class EtherscanSource:
         self.chain_id = 0
         self.chain = ""
         self.native = Asset(NATIVE, "ETH", 18)
-        self.can = Capabilities(history=True, internal=True, whole_transactions=True, blocks=True, notes=_NOTES)
+        self.addresses: Literal["hex", "text"] = "hex"
+        self.can = Capabilities(history=True, internal=True, notes=_NOTES)
 
     async def open(self) -> None:
         """The source's text names the chain; the explorer is asked whether it lists internal transfers."""
@@ -67,11 +68,11 @@ class EtherscanSource:
         self.chain, symbol = CHAINS.get(self.chain_id, (f"evm-{self.chain_id}", "ETH"))
         self.native = Asset(NATIVE, symbol, 18)
         try:
-            await self._explorer.rows(_list(INTERNAL, _NOBODY) | {"startblock": "0", "endblock": "0"}, Internal)
+            await self._explorer.rows(_list(INTERNAL, ZERO_ADDRESS) | {"startblock": "0", "endblock": "0"}, Internal)
         except Refused:
             self._loader.internal = False
             notes = (*_NOTES, f"{NO_INTERNAL}: the explorer does not list them")
-            self.can = replace(self.can, internal=False, whole_transactions=False, notes=notes)
+            self.can = replace(self.can, internal=False, notes=notes)
 
     async def head(self, depth: int) -> BlockRef:
         """The newest block with `depth` blocks on it."""
@@ -89,6 +90,10 @@ class EtherscanSource:
     async def transactions(self, txids: Sequence[str]) -> dict[str, LiveTransaction | str]:
         """Whole transactions by id; for one that cannot be had, the reason."""
         return await self._loader.load(txids)
+
+    def remarks(self) -> list[str]:
+        """None beyond `can.notes`."""
+        return []
 
     async def histories(self, wanted: Sequence[Wanted], window: Window, most: int) -> list[History]:
         """The history of each holding, in the order asked."""
@@ -165,7 +170,7 @@ class EtherscanSource:
                 listed.partial = listed.partial or f"{txid} cannot be had: {one}"
             elif one.block != block:
                 listed.partial = listed.partial or f"{txid} is listed in block {block} and stands in block {one.block}"
-            elif touches(one, wanted) or (wanted.asset != NATIVE and one.left_out):
+            elif one.touches(wanted) or (wanted.asset != NATIVE and one.left_out):
                 places[txid] = (one.block, one.index)
         return sorted(places, key=places.__getitem__)
 
@@ -183,7 +188,7 @@ class EtherscanSource:
         def is_transfer(row: Token) -> bool:
             return account in row.parties() and row.contract_address.lower() == token
 
-        def is_event(row: Event, topics: Sequence[str]) -> bool:
+        def is_event(row: LogRow, topics: Sequence[str]) -> bool:
             return row.address.lower() == token and [topic.lower() for topic in row.topics[: len(topics)]] == topics
 
         party = topic_of(account)
@@ -192,11 +197,11 @@ class EtherscanSource:
         for topic in (DEPOSIT, WITHDRAWAL):
             query = logs | {"topic0": topic, "topic0_1_opr": "and", "topic1": party}
             fits = partial(is_event, topics=[topic, party])
-            yield Reader(self._explorer, query, Event, fits, names=("fromBlock", "toBlock"))
+            yield Reader(self._explorer, query, LogRow, fits, names=("fromBlock", "toBlock"))
         yield Reader(
             self._explorer,
             logs | {"topic0": DESTROYED},
-            Event,
+            LogRow,
             partial(is_event, topics=[DESTROYED]),
             wanted=lambda row: row.data.lower().startswith(party),
             names=("fromBlock", "toBlock"),

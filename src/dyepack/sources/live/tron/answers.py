@@ -183,6 +183,12 @@ class Constant(Kept, frozen=True, kw_only=True):
     constant_result: list[str] = []
 
 
+class Code(Kept, frozen=True, kw_only=True):
+    """A contract by its address; of another address nothing is told."""
+
+    contract_address: str = ""
+
+
 def decode(raw: bytes | msgspec.Raw, form: type[T], path: str) -> T:
     """An answer in its form."""
     try:

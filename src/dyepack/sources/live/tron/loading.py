@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dyepack.sources.blocks import BlockRef
 from dyepack.sources.live.errors import BadAnswer, Refused, Reorganised
 from dyepack.sources.live.evm.node import AT_ONCE
-from dyepack.sources.live.source import BlockRef
 from dyepack.sources.live.together import together
 from dyepack.sources.live.tron.answers import Block, Info, bad, decode, digest
 from dyepack.sources.live.tron.transactions import BLOCK, INFO, moves_of

@@ -5,27 +5,28 @@ Invariant: moves come from blocks and receipts only (loading.py); what a list sa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from dyepack.errors import quoted
+from dyepack.ledger.schema import ZERO_OF_TRON
 from dyepack.money import Asset
 from dyepack.sources.etl_tokens import MAX_DECIMALS
 from dyepack.sources.live.errors import BadAnswer, Refused
 from dyepack.sources.live.evm import checks
-from dyepack.sources.live.evm.history import touches
 from dyepack.sources.live.evm.node import AT_ONCE
 from dyepack.sources.live.evm.tokens import text
 from dyepack.sources.live.evm.transactions import NATIVE
-from dyepack.sources.live.source import BlockRef, Capabilities, History, LiveTransaction, Wanted, Window
+from dyepack.sources.live.source import Capabilities, History, LiveTransaction, Wanted
 from dyepack.sources.live.together import together
 from dyepack.sources.live.tron.addresses import from_base58
-from dyepack.sources.live.tron.answers import Constant, data, decode
+from dyepack.sources.live.tron.answers import Code, Constant, data, decode
 from dyepack.sources.live.tron.lists import Listed, Span, native_list, token_list
 from dyepack.sources.live.tron.loading import Loader, ref
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dyepack.sources.blocks import BlockRef, Window
     from dyepack.sources.live.fetch import Fetcher
 
 WRAPPED: Final = "TNUC9Qb1rRpS5CbWLmNMxXBjyFoydXjWFR"
@@ -36,9 +37,9 @@ _NOTES: Final = (
     "internal transfers are known as far as the server records them, which a node does only if it is told to",
     "units of TRC-10 tokens are counted, not followed; staked TRX stays with the account that staked it",
 )
-_NOBODY: Final = "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"
 _NOW: Final = "wallet/getnowblock"
 _FINAL: Final = "walletsolidity/getnowblock"
+_CONTRACT: Final = "wallet/getcontract"
 _ASK: Final = "wallet/triggerconstantcontract"
 
 
@@ -50,7 +51,8 @@ class TronSource:
         self._loader = Loader(fetcher)
         self.chain = "tron"
         self.native = Asset(NATIVE, "TRX", 6)
-        self.can = Capabilities(history=True, internal=True, whole_transactions=True, blocks=True, notes=_NOTES)
+        self.addresses: Literal["hex", "text"] = "text"
+        self.can = Capabilities(history=True, internal=True, notes=_NOTES)
 
     async def open(self) -> None:
         """The first block says whether this is a server of Tron."""
@@ -76,6 +78,10 @@ class TronSource:
         """Whole transactions by id; for one that cannot be had, the reason."""
         return await self._loader.load(txids)
 
+    def remarks(self) -> list[str]:
+        """None beyond `can.notes`."""
+        return []
+
     async def histories(self, wanted: Sequence[Wanted], window: Window, most: int) -> list[History]:
         """Lists of final transactions in the time of the window's blocks."""
         first, last = await together(map(self._loader.block, (window.first, window.last)))
@@ -91,9 +97,17 @@ class TronSource:
         return [None for _ in asked]
 
     async def contracts(self, addresses: Sequence[str]) -> dict[str, bool]:
-        """Not asked for: who pays fees is no contract, and that shows in the moves."""
-        del addresses
-        return {}
+        """Whether each address is a contract now."""
+        wanted = list(dict.fromkeys(addresses))
+        told = await together(map(self._is_contract, wanted))
+        return {address: yes for address, yes in zip(wanted, told, strict=True) if yes is not None}
+
+    async def _is_contract(self, address: str) -> bool | None:
+        try:
+            answer = await self._fetcher.post(_CONTRACT, {"value": address, "visible": True})
+            return decode(answer.body, Code, _CONTRACT).contract_address == address
+        except (BadAnswer, Refused):
+            return None
 
     async def assets(self, keys: Sequence[str]) -> dict[str, Asset]:
         """Symbol and decimals as the contracts of tokens tell them."""
@@ -130,7 +144,7 @@ class TronSource:
                 listed.partial = listed.partial or f"{txid} cannot be had: {one}"
             elif one.time != listed.times[txid] // 1000 or not window.first <= one.block <= window.last:
                 listed.partial = listed.partial or f"{txid} is listed at another time than that of its block"
-            elif touches(one, wanted) or (wanted.asset != NATIVE and one.left_out):
+            elif one.touches(wanted) or (wanted.asset != NATIVE and one.left_out):
                 places[txid] = (one.block, one.index)
         return sorted(places, key=places.__getitem__)
 
@@ -143,7 +157,7 @@ class TronSource:
 
     async def _constant(self, contract: str, function: str) -> bytes:
         """What a contract answers to a question without arguments; empty where it does not."""
-        question = {"owner_address": _NOBODY, "contract_address": contract, "function_selector": function}
+        question = {"owner_address": ZERO_OF_TRON, "contract_address": contract, "function_selector": function}
         try:
             answer = await self._fetcher.post(_ASK, question | {"visible": True})
             results = decode(answer.body, Constant, _ASK).constant_result

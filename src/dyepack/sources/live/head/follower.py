@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import LedgerError, UsageError, quoted
 from dyepack.sources.live.errors import BadAnswer, SourceError
-from dyepack.sources.live.events import Event, FollowedBlock
+from dyepack.sources.live.head.events import Event, FollowedBlock
 from dyepack.sources.live.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dyepack.sources.live.blockstore import BlockStore
-    from dyepack.sources.live.events import EventLog
-    from dyepack.sources.live.heads import HeadSource, Waker
-    from dyepack.sources.live.source import BlockRef
+    from dyepack.sources.blocks import BlockRef
+    from dyepack.sources.live.head.blockstore import BlockStore
+    from dyepack.sources.live.head.canonical import HeadSource, Waker
+    from dyepack.sources.live.head.events import EventLog
 
 DEEPEST = 64
 """Delivered blocks that a reorganisation may take back: two epochs of Ethereum, after which blocks are final."""

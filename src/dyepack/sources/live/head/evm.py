@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from dyepack.sources.blocks import BlockRef
     from dyepack.sources.live.evm.node import Reply
     from dyepack.sources.live.fetch import Fetcher
     from dyepack.sources.live.rpc import Call
-    from dyepack.sources.live.source import BlockRef, LiveTransaction
+    from dyepack.sources.live.source import LiveTransaction
 
 _BY_HASH = "eth_getBlockByHash"
 _BY_NUMBER = "eth_getBlockByNumber"
@@ -42,7 +43,7 @@ class _FreshNode(Node):
         return await self._fresh.rpc(calls, fresh=True) if calls else []
 
 
-class _Now(EvmSource):
+class _Uncached(EvmSource):
     """The adapter for traces, without its memory: a block number may stand for another hash a moment later."""
 
     def __init__(self, fetcher: Fetcher) -> None:
@@ -60,12 +61,12 @@ class EvmHeads:
     """A node that is followed. The fetcher needs no evidence store: what was followed stands in the log of events."""
 
     def __init__(self, fetcher: Fetcher) -> None:
-        self._now = _Now(fetcher)
+        self._uncached = _Uncached(fetcher)
         self.shown = fetcher.endpoint.shown
 
     async def open(self) -> None:
         """Find out what the node offers; SourceError if it is of no use."""
-        await self._now.open()
+        await self._uncached.open()
 
     async def head(self) -> BlockRef:
         """The newest block that the node knows."""
@@ -82,7 +83,7 @@ class EvmHeads:
 
     async def moves(self, block: BlockRef) -> list[LiveTransaction]:
         """The transactions of a block, and what the block itself pays; SourceError if one cannot be had."""
-        node = self._now.node()
+        node = self._uncached.node()
         reply = await node.one(_BY_HASH, block.hash, False)
         if is_null(reply):
             raise Unreachable(f"the node does not know block {block.number} any more", remedy="ask again later")
@@ -95,23 +96,23 @@ class EvmHeads:
         transactions = []
         for txid, one in found.items():
             if isinstance(one, str):
-                await self._still(block)
+                await self._check_canonical(block)
                 raise BadAnswer(f"transaction {txid} cannot be read: {one}", remedy="ask again later, or another node")
             if one.block_hash != block.hash:
                 raise Reorganised(block.number, block.hash, one.block_hash)
             if txid != paid or one.moves:
                 transactions.append(one)
-        await self._still(block)
+        await self._check_canonical(block)
         return transactions
 
-    async def _still(self, block: BlockRef) -> None:
+    async def _check_canonical(self, block: BlockRef) -> None:
         """Traces do not say which block they are of: all that was read is of this one if it still stands."""
         stands = await self.block(block.number)
         if stands is None or stands.hash != block.hash:
             raise Reorganised(block.number, block.hash, "not in the chain" if stands is None else stands.hash)
 
     async def _header(self, method: str, which: str) -> BlockRef | None:
-        node = self._now.node()
+        node = self._uncached.node()
         reply = await node.one(method, which, False)
         if is_null(reply):
             return None

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dyepack.sources.live.source import BlockRef, LiveTransaction, Source
+    from dyepack.sources.blocks import BlockRef
+    from dyepack.sources.live.source import LiveTransaction, Source
 
 
-class Standing(Protocol):
+class CanonicalView(Protocol):
     """A source that can be asked which blocks stand now. `shown` names it without secrets."""
 
     @property
@@ -30,7 +31,7 @@ class Standing(Protocol):
         ...
 
 
-class HeadSource(Standing, Protocol):
+class HeadSource(CanonicalView, Protocol):
     """A source that can be followed."""
 
     async def block(self, which: str | int, /) -> BlockRef | None:
@@ -42,7 +43,7 @@ class HeadSource(Standing, Protocol):
         ...
 
 
-class AsStanding:
+class SourceView:
     """Any source, asked which blocks stand; its fetcher must keep no evidence."""
 
     def __init__(self, source: Source, shown: str) -> None:

@@ -33,7 +33,7 @@ _SPELL: tuple[Callable[[str], str], ...] = (
 )  # fmt: skip
 
 
-def look_up(name: str) -> str | None:
+def secret_of(name: str) -> str | None:
     """The value of a secret, or None if no place has one."""
     if value := os.environ.get(name):
         return value
@@ -63,7 +63,7 @@ class Secrets:
     """The secrets of one endpoint; values are looked up once, when first needed."""
 
     def __init__(
-        self, names: Iterable[str], literals: Iterable[str] = (), find: Callable[[str], str | None] = look_up
+        self, names: Iterable[str], literals: Iterable[str] = (), find: Callable[[str], str | None] = secret_of
     ) -> None:
         self._names = tuple(dict.fromkeys(names))
         self._values: dict[str, str] | None = None if self._names else {}

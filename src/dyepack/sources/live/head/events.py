@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal, Self
 import msgspec
 
 from dyepack.errors import LedgerError
-from dyepack.sources.live.source import BlockRef, LiveMove, LiveTransaction
+from dyepack.sources.blocks import BlockRef
+from dyepack.sources.live.source import LiveMove, LiveTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

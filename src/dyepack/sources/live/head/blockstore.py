@@ -13,15 +13,15 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from dyepack.errors import LedgerError
-from dyepack.sources.live.events import FollowedBlock, decode_transactions, encode_transactions
-from dyepack.sources.live.source import BlockRef
+from dyepack.sources.blocks import BlockRef
+from dyepack.sources.live.head.events import FollowedBlock, decode_transactions, encode_transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
-    from dyepack.sources.live.events import Event
+    from dyepack.sources.live.head.events import Event
 
 _FORMAT = 1
 _BUSY_SECONDS = 5.0
