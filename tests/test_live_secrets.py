@@ -331,3 +331,17 @@ def test_any_secret_is_scrubbed_in_every_spelling(value: str, around: str) -> No
         assert spelled.encode() not in body
         assert count >= 1
     assert secrets.scrub("{NAME}") == "{NAME}" or value.lower() in "{name}"
+
+
+@pytest.mark.parametrize("spell", ["=&<>", "all", "mixed"])
+def test_a_secret_that_json_escapes_is_found(spell: str) -> None:
+    """Servers escape = & < > (Gson always does), and may escape anything."""
+    value = "CANARY-1234&ab=="
+    chosen = {"=&<>": "=&<>", "all": value, "mixed": "C1a="}[spell]
+    escaped = "".join(f"\\u{ord(c):04x}" if c in chosen else c for c in value)
+    secrets = Secrets(("KEY",), find=lambda _: value)
+    secrets.resolve()
+    body, found = secrets.scrub_body(f'{{"error":"no such key {escaped}","quote":"\\u0022"}}'.encode())
+    assert found == 1
+    assert json.loads(body) == {"error": "no such key {KEY}", "quote": '"'}
+    assert secrets.scrub("no such key CANARY-1234&ab") == "no such key {KEY}"

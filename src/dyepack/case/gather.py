@@ -74,7 +74,7 @@ class Gatherer:
     async def _open(self) -> None:
         source = self.source
         await source.open()
-        self.gathered = Gathered(source.chain, source.native, hex_addresses=source.chain != "tron")
+        self.gathered = Gathered(source.chain, source.native, hex_addresses=source.addresses == "hex")
         for theft in self.thefts:
             if theft.chain != source.chain:
                 raise wrong_chain(theft, source.chain)
@@ -342,7 +342,7 @@ class Gatherer:
         for need in left:
             self.reasons[Wanted(need.address, need.asset)] = why
         self.gathered.states = self.reasons
-        self.gathered.notes = sorted(set(self.notes) | set(self.source.can.notes))
+        self.gathered.notes = sorted({*self.notes, *self.source.can.notes, *self.source.remarks()})
 
 
 def _disagreement(mine: History, other: History) -> str:

@@ -129,6 +129,7 @@ class OutputGatherer:
     def _result(self) -> BitcoinImport:
         """What was gathered, and why what is still open was not asked."""
         found = self.source.gathered()
+        found.notes += self.source.remarks()
         if not found.batches or found.unspent is None:
             return found
         why = "interrupted before it was asked" if self.stopped else (

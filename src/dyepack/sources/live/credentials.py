@@ -59,6 +59,10 @@ def _from_keyring(name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+_ESCAPED = re.compile(rb"\\u00(2[013-9a-fA-F]|[3467][0-9a-fA-F]|5[0-9abABd-fD-F])")
+"""A printable character as JSON may escape it; quotes and backslashes stay as they are."""
+
+
 class Secrets:
     """The secrets of one endpoint; values are looked up once, when first needed."""
 
@@ -133,13 +137,14 @@ class Secrets:
             return
         raw = value.encode()
         spellings = {
-            value, html.escape(value), raw.hex(), base64.b64encode(raw).decode().rstrip("="),
+            value, value.rstrip("="), html.escape(value), raw.hex(), base64.b64encode(raw).decode().rstrip("="),
             base64.urlsafe_b64encode(raw).decode().rstrip("="),
         }  # fmt: skip
         for _ in range(2):  # an echo of an echo is spelled twice
             spellings |= {again(spelling) for spelling in spellings for again in _SPELL}
         for spelling in spellings:
-            self._hidden.setdefault(spelling, instead)
+            if len(spelling) >= SHORTEST:
+                self._hidden.setdefault(spelling, instead)
 
     def _compile(self) -> None:
         longest_first = sorted(self._hidden, key=lambda s: (-len(s), s))
@@ -159,6 +164,10 @@ class Secrets:
         """A body without the values of secrets, and how many there were."""
         if self._bytes is None:
             return body, 0
+        if b"\\u00" in body:  # JSON may spell any character so; the plain spelling says the same
+            plain = _ESCAPED.sub(lambda m: bytes([int(m[1], 16)]), body)
+            if plain != body and (found := self.scrub_body(plain))[1]:
+                return found
         low = body.lower()
         if not any(spelling in low for spelling in self._lower_bytes):
             return body, 0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LINES, BODIES, LOCK = "answers.jsonl", "bodies", ".lock"
 _TEMP = ".new-"
 _RECENT = 8
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -165,7 +166,7 @@ class Evidence:
                 try:
                     head = _head.decode(line)
                     keys = [bytes.fromhex(key) for key in head.keys]
-                except (msgspec.MsgspecError, ValueError) as fault:
+                except _UNREADABLE as fault:
                     raise self._damaged(f"{LINES} has a line that is not one of its own (byte {at})") from fault
                 for key in keys:
                     self._index[key] = at
@@ -198,7 +199,7 @@ class Evidence:
         self._file.seek(offset)
         try:
             record = self._recent[offset] = _record.decode(self._file.readline())
-        except msgspec.MsgspecError as fault:
+        except _UNREADABLE as fault:
             raise self._damaged(f"{LINES} has a line that is not one of its own (byte {offset})") from fault
         if len(self._recent) > _RECENT:
             del self._recent[next(iter(self._recent))]
@@ -207,7 +208,10 @@ class Evidence:
     def body(self, sha256: str) -> bytes:
         """A body, its hash checked."""
         try:
-            body = self._place(sha256).read_bytes()
+            place = self._place(sha256)
+            if not place.is_file() or place.is_symlink():
+                raise self._damaged(f"the body {sha256} is missing, or no plain file")
+            body = place.read_bytes()
         except OSError as fault:
             raise self._damaged(f"the body {sha256} is missing or cannot be read") from fault
         if hashlib.sha256(body).hexdigest() != sha256:
@@ -301,7 +305,7 @@ class Evidence:
                     bodies[record.body] = len(self.body(record.body))
                 if len(record.asked) != len(record.keys) or len(record.ids) != len(record.parts):
                     raise self._damaged(f"{LINES} has a line whose parts do not fit together")
-        except msgspec.MsgspecError as fault:
+        except _UNREADABLE as fault:
             raise self._damaged(f"{LINES} has a line that is not one of its own") from fault
         return Verified(len(self._index), failures, len(bodies), sum(bodies.values()))
 

@@ -21,6 +21,8 @@ ROWS: Final = 1000
 """Rows that are asked for at a time: free keys get no more."""
 MOST_ROWS: Final = 10_000
 """Page times rows may not pass this."""
+MOST_IN_VAIN: Final = 20_000
+"""Rows beyond those that count, after which a list that does not end is given up."""
 _CAPS: Final = frozenset((10, 20, 25, 50, 100, 200, 250, 500))
 """Counts at which servers are known to cut a page silently."""
 
@@ -64,8 +66,13 @@ class Reader(Generic[_Row]):
         """The list between two blocks; stops when it holds more than `most` transactions."""
         found = Listed()
         start = first
+        read = 0
         while start <= last and len(found.places) <= most:
             rows = await self._page(start, last, 1, ROWS, found)
+            read += len(rows)
+            if read > most + MOST_IN_VAIN:
+                found.partial = f"more than {most + MOST_IN_VAIN} rows, most of which are of others"
+                break
             if not rows or not _may_be_cut(len(rows)):
                 break
             end = self._last_block(rows)

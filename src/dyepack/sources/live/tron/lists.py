@@ -7,6 +7,7 @@ Invariant: a list is told to its end, or with the reason why it is not.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from dyepack.sources.live.fetch import Fetcher
 
 PAGE: Final = 200
+MOST_IN_VAIN: Final = 20_000
+"""Rows beyond those that count, after which a list that does not end is given up."""
 _TOO_FAR: Final = "Exceeds the maximum limit"
 DESTROYED: Final = "DestroyedBlackFunds"
 """The event of a stablecoin whose issuer takes what a blacklisted holder had; no list of transfers shows it."""
@@ -106,7 +109,7 @@ async def _read(
     into = Listed()
     fingerprint = ""
     seen: set[bytes] = set()
-    latest = span.first
+    latest, read = span.first, 0
     while len(into.times) <= most:
         page = await _page(
             fetcher, path, query | _window(span, fingerprint, _TIMES.get(form, _ACCOUNT_TIMES)), optional=optional
@@ -118,9 +121,13 @@ async def _read(
             span, fingerprint, seen = Span(latest, span.last), "", set()
             continue
         rows: list[_Row] = decode(page.data, list[form], path)  # type: ignore[valid-type]
-        if rows and bytes(page.data) in seen:
+        if rows and hashlib.sha256(page.data).digest() in seen:
             raise bad(path, "the same page came twice")
-        seen.add(bytes(page.data))
+        seen.add(hashlib.sha256(page.data).digest())
+        read += len(rows)
+        if read > most + MOST_IN_VAIN:
+            into.partial = f"more than {most + MOST_IN_VAIN} rows, most of which are of others"
+            break
         for row in rows:
             if not span.first <= row.timestamp <= span.last:
                 raise bad(path, f"a row of the time {row.timestamp} is outside of what was asked")
