@@ -185,7 +185,7 @@ class Case:
 
     @property
     def statement(self) -> Statement:
-        """The statement of the case; if a block that it cites is gone since, its notes say so and it is incomplete."""
+        """The statement of the case; where a block that it cites was orphaned since, noted and incomplete."""
         with _sound(self.path, "statement.json"):
             statement = Statement.from_json(json.loads(self._files["statement.json"]))
         checked = self.last_check()

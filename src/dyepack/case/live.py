@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dyepack.sources.bitcoin.result import BitcoinImport
     from dyepack.sources.blocks import BlockRef
     from dyepack.sources.live.rates import Cost
+    from dyepack.sources.live.source import Source
     from dyepack.tags.model import TagSet
     from dyepack.tracing.resolve import Parameters
     from dyepack.tracing.theft import Theft
@@ -114,22 +115,13 @@ async def _fetch(
         fetcher = await open_things.enter_async_context(
             Fetcher(endpoint, evidence, offline=request.offline, settings=settings)
         )
-        source, second = source_of(fetcher), None
+        source, costs = source_of(fetcher), [fetcher.asked]
+        second = None
         if other is not None:
-            second = source_of(
-                await open_things.enter_async_context(
-                    Fetcher(other, evidence, offline=request.offline, settings=settings)
-                )
-            )
-        work: Gatherer | OutputGatherer
-        if isinstance(source, AccountSource):
-            if second is not None and not isinstance(second, AccountSource):
-                raise UsageError("the two sources are of different kinds", remedy="check with one of the same model")
-            work = Gatherer(source, thefts, tags, parameters, request.limits, second=second, progress=progress)
-        else:
-            if second is not None:
-                raise UsageError("a source of outputs is not checked with a second one", remedy="leave it out")
-            work = OutputGatherer(source, thefts, tags, parameters, request.limits, progress=progress)
+            another = Fetcher(other, evidence, offline=request.offline, settings=settings)
+            second = source_of(await open_things.enter_async_context(another))
+            costs.append(another.asked)
+        work = _gatherer(source, second, (thefts, tags, parameters, request.limits), progress)
         found = await _interruptible(work)
         if not request.offline and not work.stopped:
             await _check_canonical(endpoint, work.head, settings)
@@ -147,7 +139,20 @@ async def _fetch(
         "head": asdict(work.head), "window": asdict(work.window), "limits": asdict(request.limits), "evidence": digest,
         "interrupted": work.stopped,
     }  # fmt: skip
-    return Fetched(facts, work.stopped, fetcher.asked)
+    return Fetched(facts, work.stopped, sum(costs[1:], costs[0]))
+
+
+def _gatherer(
+    source: Source, second: Source | None, what: tuple[list[Theft], TagSet, Parameters, Limits], progress: OnStep
+) -> Gatherer | OutputGatherer:
+    """The work on a source of either model."""
+    if not isinstance(source, AccountSource):
+        if second is not None:
+            raise UsageError("a source of outputs is not checked with a second one", remedy="leave it out")
+        return OutputGatherer(source, *what, progress=progress)
+    if second is not None and not isinstance(second, AccountSource):
+        raise UsageError("the two sources are of different kinds", remedy="check with one of the same model")
+    return Gatherer(source, *what, second=second, progress=progress)
 
 
 async def _interruptible(work: Gatherer | OutputGatherer) -> Gathered | BitcoinImport:

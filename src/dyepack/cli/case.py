@@ -132,7 +132,7 @@ def recheck(
 ) -> int:
     """Look whether the blocks that a live case cites still stand in the chain, and note the answer in the case.
 
-    Leaves with 4 if one is gone, or could not be looked at.
+    Leaves with 4 if one was orphaned, or could not be looked at.
     """
     from dataclasses import asdict
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Cost:
     waited: float = 0.0
     kept: int = 0
     scrubbed: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        """What both cost."""
+        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 class Limiter:
