@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dyepack.ledger.manifest import NOT_STATED
+from dyepack.ledger.schema import ZERO_ADDRESS, ZERO_OF_TRON
 from dyepack.tracing.balance import asset_of, ends_of, held_stop
 from dyepack.tracing.rules import ALLOCATING
 from dyepack.tracing.statement import Balance, Source, Statement, Terminal, Unexplained
@@ -196,16 +197,24 @@ def _unexplained(ledger: Ledger, plan: Plan, run: Run) -> list[Unexplained]:
     ]
 
 
+def _payee(ledger: Ledger, paid: int) -> str:
+    """Whom a swap was made with: tokens that go back to nobody go to their contract."""
+    place = ledger.place_text(int(ledger.move_to[paid]))
+    return ledger.assets[ledger.move_asset(paid)].key if place in {"", ZERO_ADDRESS, ZERO_OF_TRON} else place
+
+
 def _swaps(ledger: Ledger, run: Run) -> list[str]:
     """How many swaps were followed, and the busiest places and assets of them."""
     pairs = Counter(
-        (ledger.place_text(int(ledger.move_to[paid])), ledger.move_asset(paid), ledger.move_asset(product))
+        (_payee(ledger, paid), ledger.move_asset(paid), ledger.move_asset(product))
         for paid, product in set(zip(run.swaps["paid"].tolist(), run.swaps["product"].tolist(), strict=True))
     )
     told = [f"swaps inside one transaction that were followed to their product, in proportion: {pairs.total()}"]
     for (place, sold, bought), n in sorted(pairs.items(), key=lambda p: (-p[1], p[0]))[:_SWAPS_TOLD]:
         names = [ledger.assets[a].symbol or ledger.assets[a].key for a in (sold, bought)]
-        told.append(f"swapped at {place}: {names[0]} into {names[1]} ({ledger.assets[bought].key}), {n} times")
+        told.append(
+            f"swapped at {place}: {names[0]} into {names[1]} ({ledger.assets[bought].key}), {n} {'time' if n == 1 else 'times'}"
+        )
     return told
 
 
