@@ -212,9 +212,8 @@ def _swaps(ledger: Ledger, run: Run) -> list[str]:
     told = [f"swaps inside one transaction that were followed to their product, in proportion: {pairs.total()}"]
     for (place, sold, bought), n in sorted(pairs.items(), key=lambda p: (-p[1], p[0]))[:_SWAPS_TOLD]:
         names = [ledger.assets[a].symbol or ledger.assets[a].key for a in (sold, bought)]
-        told.append(
-            f"swapped at {place}: {names[0]} into {names[1]} ({ledger.assets[bought].key}), {n} {'time' if n == 1 else 'times'}"
-        )
+        often = "once" if n == 1 else f"{n} times"
+        told.append(f"swapped at {place}: {names[0]} into {names[1]} ({ledger.assets[bought].key}), {often}")
     return told
 
 
