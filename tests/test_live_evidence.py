@@ -141,7 +141,7 @@ def test_an_interrupted_fetch_goes_on_where_it_was(tmp_path: Path) -> None:
         server.on("/", lambda seen: Reply(rpc_body(seen.body, double), 200 if server.hits <= 15 else 403))
         with pytest.raises(Refused):
             rpc(server.url + "#parallel=1", part, numbers(1000))
-        assert len(part) == 600
+        assert len(part) in {600, 700}  # those refused are kept as such, and one more may have been on its way
         server.clear()
         server.rpc(double)
         before = server.hits

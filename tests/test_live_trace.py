@@ -196,6 +196,9 @@ def test_a_case_notes_that_a_block_it_cites_is_gone(tmp_path: Path, capsys: pyte
     assert run("statement", case) == EXIT_INCOMPLETE
     assert "is orphaned" in capsys.readouterr().out
     assert run("rerun", case) == 0
+    offline = ("-q", "trace", "--from", source, *allow, "--tx", txid, "--depth", "0", "--out", case, "--offline")
+    run(*offline)
+    assert run("statement", case) == EXIT_INCOMPLETE
     (tmp_path / "case" / "checks.jsonl").write_text("{]\n")
     assert run("statement", case) == 1
     assert "checks.jsonl is damaged" in capsys.readouterr().err
@@ -246,6 +249,12 @@ def test_offline_does_not_put_another_case_in_its_place_unasked(
         assert trace(f"evm+{node.url}", incident, tmp_path, "--offline", *words).code == 1
         assert f"other {what}" in capsys.readouterr().err
         assert found.files() == before
+    theft, _ = incident.write(tmp_path)
+    untagged = ["trace", "--from", f"evm+{node.url}", "--allow-host", "127.0.0.1", "--theft", str(theft), "--out",
+                str(found.case), "--depth", "0", "--offline"]  # fmt: skip
+    assert run(*untagged) == 1
+    assert "other tags" in capsys.readouterr().err
+    assert found.files() == before
     other = trace(f"evm+{node.url}", incident, tmp_path, "--offline", "--rule", "haircut", "--replace")
     assert other.code == 0
     assert Case(other.case).statement.rule == "haircut"

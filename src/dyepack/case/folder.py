@@ -112,7 +112,6 @@ def _is_interrupted(path: Path) -> bool:
 def unfinish(path: Path) -> None:
     """Make a case no whole one any more, because its ledger is about to be replaced."""
     (path / "SHA256").unlink(missing_ok=True)
-    (path / CHECKS).unlink(missing_ok=True)
 
 
 def write_case(trace: Trace, path: Path, *, replace: bool = False) -> None:

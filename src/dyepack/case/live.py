@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dyepack.case.cited import CitedCheck, check_cited
-from dyepack.case.folder import EVIDENCE, LEDGER, Case, unfinish
+from dyepack.case.folder import CHECKS, EVIDENCE, LEDGER, Case, unfinish
 from dyepack.case.gather import Gatherer, Limits
 from dyepack.case.gather_outputs import OutputGatherer
+from dyepack.case.needs import known_tags
 from dyepack.errors import CaseError, UsageError
 from dyepack.ledger.open import open_ledger
 from dyepack.progress import OnStep, no_step
@@ -37,6 +38,7 @@ from dyepack.sources.live.head.canonical import SourceView
 from dyepack.sources.live.ledger import Gathered
 from dyepack.sources.live.open import source_of
 from dyepack.sources.live.source import AccountSource, OutputSource
+from dyepack.tags.write import csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,6 +132,8 @@ async def _fetch(
         found.inputs = [{"name": EVIDENCE, "sha256": digest}]
         if ledger is None:
             unfinish(case)
+            if not request.offline:
+                (case / CHECKS).unlink(missing_ok=True)
         if isinstance(found, Gathered):
             found.write(ledger or case / LEDGER)
         elif isinstance(source, OutputSource):
@@ -208,21 +212,25 @@ def check_evidence(case: Case) -> None:
                         remedy="get the case again from where it came from, or trace anew")  # fmt: skip
 
 
-def differs(request: Request, thefts: list[Theft], parameters: Parameters, case: Path) -> str:
+def differs(request: Request, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path) -> str:
     """In what a request differs from that of the whole case which is there; "" if in nothing, or there is none."""
     if not (case / "SHA256").exists():
         return ""
-    about = Case(case).about
+    opened = Case(case)
+    about = opened.about
+    used = csv_text(known_tags(opened.open_ledger(), tags).tags).encode()
     live = about.get("live", {})
     asked = {
         "thefts": [hashlib.sha256(t.raw).hexdigest() for t in thefts],
         "parameters": {k: v for k, v in asdict(parameters).items() if k != "fees"},
         "limits": asdict(request.limits),
+        "tags": hashlib.sha256(used).hexdigest(),
     }
     there = {
         "thefts": [t["sha256"] for t in about["thefts"]],
         "parameters": {k: v for k, v in about["parameters"].items() if k != "fees"},
         "limits": live.get("limits"),
+        "tags": about["tags"]["sha256"],
     }
     return next((name for name, value in asked.items() if value != there[name]), "")
 

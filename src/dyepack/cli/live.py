@@ -28,11 +28,13 @@ class Live:
 
         return identity(self.request, case)
 
-    def check_same(self, thefts: list[Theft], parameters: Parameters, case: Path, *, replace: bool) -> None:
+    def check_same(
+        self, thefts: list[Theft], tags: TagSet, parameters: Parameters, case: Path, *, replace: bool
+    ) -> None:
         """CaseError if an offline run would put another case in the place of the one that is there, unasked."""
         from dyepack.case.live import differs
 
-        if self.request.offline and not replace and (what := differs(self.request, thefts, parameters, case)):
+        if self.request.offline and not replace and (what := differs(self.request, thefts, tags, parameters, case)):
             from dyepack.errors import CaseError
 
             raise CaseError(f"{case} was traced with other {what}", remedy="say the same, or --replace the case")

@@ -94,7 +94,7 @@ def trace(
     if live is not None and out is not None:
         check_place(out, replace=replace or offline, live=True)
         thefts = thefts_of(theft or [], tx or [], asset, lambda: live.identity(out), both=backward)
-        live.check_same(thefts, parameters, out, replace=replace)
+        live.check_same(thefts, known, parameters, out, replace=replace)
         fetched = live.fetch(thefts, known, parameters, out)
         ledger = out / "ledger"
     elif ledger is not None:
