@@ -138,6 +138,8 @@ def scenes(draw: st.DrawFn, *, large: bool = False, backward: bool = False) -> S
     payments = [m for m in range(ledger.moves) if ledger.move_kind[m] != MoveKind.FEE]
     chosen = draw(st.lists(st.sampled_from(payments), max_size=4, unique=True)) if payments else []
     plan = Plan({m: draw(st.integers(1, 3)) for m in chosen}, backward=backward)
+    plan.leg_most = {m: draw(st.integers(1, 2 * ledger.amount(m))) for m in chosen if draw(st.integers(0, 2)) == 0}
+    plan.leg_most = {m: units for m, units in plan.leg_most.items() if units < 1 << 128}
     plan.fees_by_rule = backward or draw(st.booleans())
     starts = [ledger.tx_moves(tx).start for tx in range(len(ledger.tx_block))] + [ledger.moves]
     holdings = st.integers(0, len(ledger.holding_key) - 1)

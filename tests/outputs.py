@@ -190,8 +190,9 @@ def plans(draw: st.DrawFn, ledger: UtxoLedger, *, backward: bool = False) -> Utx
     if len(ledger.address_id) and draw(st.booleans()):
         stops = draw(st.dictionaries(st.integers(0, len(ledger.address_id) - 1),
                                      st.sampled_from([Stop.SERVICE, Stop.MIXER, 255]), max_size=2))  # fmt: skip
+    mixes = draw(st.sets(st.integers(0, max(ledger.transactions - 1, 0)), max_size=2)) if draw(st.booleans()) else set()
     return UtxoPlan(
-        sorted(origins, key=lambda o: (o.output, o.leg)), {k: int(v) for k, v in stops.items()},
+        sorted(origins, key=lambda o: (o.output, o.leg)), {k: int(v) for k, v in stops.items()}, frozenset(mixes),
         cut_off=draw(st.sampled_from([0, 0, 3])), hop_limit=draw(st.sampled_from([0, 0, 2])),
         end_tx=draw(st.sampled_from([None, None, max(ledger.transactions - 2, 0)])),
         hub_limit=draw(st.sampled_from([0, 0, 2])), fee_first=draw(st.booleans()),

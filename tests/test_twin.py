@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dyepack.ledger.index import index_moves
 from dyepack.ledger.schema import MoveKind
 from dyepack.tracing import kernel, replay
+from dyepack.tracing.exchange import Exchanges
 from dyepack.tracing.plan import Run
 from dyepack.tracing.rules import RULES
 from tests.effort import examples
@@ -26,9 +27,13 @@ def assert_same(plain: Run, fast: Run | None) -> None:
 
 
 def all_began(scene: Scene) -> bool:
-    """Whether in every transaction one who pays the fee gives something besides: what the kernel leaves to its twin."""
-    fees = {(m.tx, m.sender) for m in scene.moves if m.kind == MoveKind.FEE}
-    return all(any((m.tx, m.sender) == fee and m.kind != MoveKind.FEE for m in scene.moves) for fee in fees)
+    """Whether in every transaction one who pays the fee has less of something after it, the fee apart.
+
+    Transactions that nobody began so are left to the twin.
+    """
+    ledger = scene.ledger
+    exchanges = Exchanges(ledger)
+    return all(exchanges.began(tx) for tx in range(len(ledger.tx_block)))
 
 
 def has_parts(run: Run) -> bool:

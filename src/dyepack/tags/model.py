@@ -54,6 +54,14 @@ class Tag:
     `date` is the day the source gives or was retrieved (ISO 8601), empty where it gives none.
     `label_sha256` is empty while `label` is the whole text; where the text was too long (or no Unicode) it
     is the SHA-256 of the whole text, of which `label` is the start.
+
+    network       the chain that the source means, by our name ("bitcoin", "ethereum", "tron" ...), "" for any
+    actor         the source's own id of the party, "" where it has none
+    first_seen    the day (ISO 8601) on which the statement was first made, "" where nobody says
+    last_seen     the day on which it was last seen made
+    withdrawn     the day on which it was withdrawn (a delisting), "" while it stands
+    raw           the address as it was written, "" where it is `address` to the letter
+    flaw          what is wrong with the address as written, and what was done about it, "" for nothing
     """
 
     address: str
@@ -65,6 +73,13 @@ class Tag:
     sha256: str
     date: str = ""
     label_sha256: str = ""
+    network: str = ""
+    actor: str = ""
+    first_seen: str = ""
+    last_seen: str = ""
+    withdrawn: str = ""
+    raw: str = ""
+    flaw: str = ""
 
     @property
     def stop(self) -> Stop | None:

@@ -116,6 +116,13 @@ class Exchanges:
         began, traders = self._began[int(self.ledger.move_tx[paid])]
         return began or bool(traders - {payee})
 
+    def began(self, tx: int) -> bool:
+        """Whether one who pays a transaction's fee has less of something after it, or nobody pays one."""
+        moves = self.ledger.tx_moves(tx)
+        if moves:
+            self._in_transaction(moves.start)
+        return self._began.get(tx, (True, set()))[0]
+
     def _is_owned(self, address: int) -> bool:
         """Whether somebody's key signs for an address: a source said so, or it pays fees, which no contract does."""
         if address not in self._owned:

@@ -12,6 +12,7 @@ import numpy as np
 from dyepack.ledger.jit import leaf
 from dyepack.ledger.schema import MARK_EVERY, NOWHERE
 from dyepack.ledger.uint128 import ZERO, add, less, sub
+from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.exchange import issuers_of
 from dyepack.tracing.kernel_lots import DIRTY_FIRST
 from dyepack.tracing.plan import FOLLOW, LOW, Plan
@@ -52,6 +53,7 @@ class View(NamedTuple):
     moves: Any
     leg_move: Any
     leg_of: Any
+    leg_most: Any
     stops: Any
     cut_off: Any
     has_cut_off: Any
@@ -101,7 +103,8 @@ def view_of(ledger: Ledger, plan: Plan, books: Books) -> View:
         ledger.move_from, ledger.move_to, ledger.move_amount, ledger.move_kind, ledger.move_tx, ledger.entry_offset,
         ledger.entry, ledger.balance_mark, ledger.holding_key, ledger.holding_wide, ledger.gap_move,
         ledger.gap_amount, ledger.moves, np.array([m for m, _ in legs], np.int64),
-        np.array([leg for _, leg in legs], np.int32), stops, cut, bool(plan.cut_off), plan.hop_limit,
+        np.array([leg for _, leg in legs], np.int32),
+        _words([plan.leg_most.get(m, MAX_AMOUNT) for m, _ in legs]), stops, cut, bool(plan.cut_off), plan.hop_limit,
         ledger.moves if plan.end_move is None else plan.end_move, plan.hub_limit, plan.fees_by_rule, plan.backward,
         np.array([d.before_move for d in plan.declared], np.int64), np.array(events, np.int64),
         np.array([d.holding for d in plan.declared], np.int64),

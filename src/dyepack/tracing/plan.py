@@ -36,6 +36,7 @@ class Plan:
     """A theft and its stop rules, in ids of the ledger.
 
     leg_moves     move -> leg: the moves by which the victim's money left
+    leg_most      move -> units of it that are stolen at most, the first clean ones; absent: all
     declared      deposits with evidence, in order of `before_move`
     stops         address -> Stop (or FOLLOW)
     cut_off       asset -> base units: a move that carries less dye than this is not followed
@@ -47,6 +48,7 @@ class Plan:
     """
 
     leg_moves: dict[int, int]
+    leg_most: dict[int, int] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     stops: dict[int, int] = field(default_factory=dict)
     cut_off: dict[int, int] = field(default_factory=dict)

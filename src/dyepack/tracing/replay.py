@@ -22,6 +22,7 @@ from dyepack.tracing.exchange import Exchange, lay_over
 from dyepack.tracing.plan import DYED, FOLLOW, GAP, HELD, LOW, ORIGIN, SWAP, Declared, Plan, Rows, Run
 from dyepack.tracing.rules import rule as find_rule
 from dyepack.tracing.terminals import Stop
+from dyepack.tracing.transaction import dye_clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,10 +153,11 @@ class _Replay:
 
     def _dye(self, move: int, leg: int, pieces: list[Piece]) -> list[Piece]:
         """Dye the clean units of a theft's move; units that an earlier leg dyed keep it (first taint wins)."""
-        fresh = sum(u for old, u in pieces if old == 0)
+        most = self.plan.leg_most.get(move, MAX_AMOUNT)
+        pieces, fresh = dye_clean(pieces, leg, most)
         if fresh:
             self.origin.append((move, leg, fresh & LOW, fresh >> 64))
-        return _joined([(old or leg, u) for old, u in pieces])
+        return _joined(pieces)
 
     def _arrive(self, move: int, receiver: int, pieces: list[Piece], hop: int, exchange: Exchange | None) -> None:
         stop = self._stop(move, receiver, pieces, hop, exchange)

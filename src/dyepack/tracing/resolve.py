@@ -108,11 +108,18 @@ def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
             f"leg {quoted(leg.name)} of {quoted(theft.id)}: the ledger has no asset {quoted(leg.asset)}, or several",
             remedy=f"it holds {', '.join(quoted(a.key) for a in ledger.assets[:5])}: name one of its assets",
         )
-    moves = [m for spec in leg.moves for m in _moves_of(ledger, theft, asset, spec)]
-    moves += [m for spec in leg.outflows for m in _outflow(ledger, theft, asset, spec)]
+    moves = [m for flow in leg.outflows for m in _outflow(ledger, theft, asset, flow)]
+    most: dict[int, int] = {}
+    for spec in leg.moves:
+        found = _moves_of(ledger, theft, asset, spec)
+        moves += found
+        for move, units in _parts(ledger, theft, asset, spec, found).items():
+            most[move] = most.get(move, 0) + units
     for move in moves:
         if out.plan.leg_moves.setdefault(move, number) != number:
             out.notes.append(f"leg {leg.name}: a move already taken by an earlier leg stays with it (first taint wins)")
+        elif most.get(move, ledger.amount(move)) < ledger.amount(move):
+            out.plan.leg_most[move] = most[move]
     for deposit in leg.deposits:
         out.plan.declared.append(_declared(ledger, theft, asset, number, deposit))
     evidence = "; ".join(dict.fromkeys(d.evidence for d in leg.deposits))
@@ -144,6 +151,19 @@ def _moves_of(ledger: Ledger, theft: Theft, asset: int, spec: LegMove) -> list[i
             "internal transfer can be a declared deposit",
         )
     return found
+
+
+def _parts(ledger: Ledger, theft: Theft, asset: int, spec: LegMove, moves: list[int]) -> dict[int, int]:
+    """How many units of each of these moves were stolen: all, or the first so many that the theft file says."""
+    stated = stolen_units(theft, spec, ledger.assets[asset])
+    left = sum(map(ledger.amount, moves)) if stated is None else stated
+    parts = {}
+    for move in moves:
+        parts[move] = min(left, ledger.amount(move))
+        left -= parts[move]
+    if left:
+        raise too_much_stolen(theft, spec, left)
+    return parts
 
 
 def _outflow(ledger: Ledger, theft: Theft, asset: int, spec: Outflow) -> list[int]:
@@ -232,8 +252,8 @@ def check_chain(ledger: AnyLedger, theft: Theft) -> None:
         )
 
 
-def deposit_units(theft: Theft, deposit: Deposit, asset: Asset) -> int:
-    """Base units of a declared deposit."""
+def deposit_units(theft: Theft, deposit: Deposit | LegMove, asset: Asset) -> int:
+    """Base units of a declared deposit, or of the stolen part of a move."""
     units = deposit.units
     if units is None:
         try:
@@ -244,6 +264,17 @@ def deposit_units(theft: Theft, deposit: Deposit, asset: Asset) -> int:
     if not 0 < units < 1 << 128:
         raise TheftError(f"theft {quoted(theft.id)}: a deposit of {units} units", remedy="give a positive amount")
     return units
+
+
+def stolen_units(theft: Theft, spec: LegMove, asset: Asset) -> int | None:
+    """Base units that a theft file says were stolen of a move; None: all of it."""
+    return None if spec.units is None and not spec.amount else deposit_units(theft, spec, asset)
+
+
+def too_much_stolen(theft: Theft, spec: LegMove, left: int) -> TheftError:
+    """The fault of a move that carries less than what is said to be stolen of it."""
+    problem = f"transaction {quoted(spec.tx)} moves {left} base units less than what is said to be stolen of it"
+    return TheftError(f"theft {quoted(theft.id)}: {problem}", remedy="check `units` or `amount` of this [[leg.move]]")
 
 
 def stop_places(

@@ -12,6 +12,7 @@ from typing import Any
 
 from dyepack.errors import BalanceError
 from dyepack.money import Asset
+from dyepack.tracing.onward import Onward
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,8 @@ class Statement:
     parameters: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     complete: bool = True
+    onward: list[Onward] = field(default_factory=list)
+    """Where mixed units may have gone on: never in a total."""
     unmixed_rule: str = "dirty-first"
     reach_rule: str = "poison"
 
@@ -181,6 +184,7 @@ class Statement:
                 "assets": {k: Asset(**a) for k, a in data["assets"].items()},
                 "sources": [Source(**_whole(s, "amount")) for s in data["sources"]],
                 "terminals": [_terminal(t) for t in data["terminals"]],
+                "onward": [Onward.from_json(o) for o in data.get("onward", [])],
                 "unexplained": [Unexplained(**_whole(u, "amount")) for u in data["unexplained"]],
                 "balances": [
                     Balance(**_whole(b, "put_in", "swapped_in", "swapped_out") | {"parts": _wholes(b["parts"])})
@@ -206,7 +210,8 @@ def _terminal(row: dict[str, Any]) -> Terminal:
     return Terminal(**row | {"amounts": _wholes(row["amounts"]), "by_leg": by_leg, "hops": hops})
 
 
-_COUNTS = frozenset({"decimals", "moves", "leg", "hops", "confidence", "complete", "places"})
+_COUNTS = frozenset({"decimals", "moves", "leg", "hops", "confidence", "complete", "places", "anonymity_set", "others",
+                     "output"})  # fmt: skip
 """Numbers that are not amounts."""
 
 

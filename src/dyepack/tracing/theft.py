@@ -13,6 +13,7 @@
     [[leg.move]]                            # moves of the asset in a transaction; fees never count
     tx = "0x..."
     from = "0x..."                          # optional, as are `to` and `index` (trace or log index)
+    units = "250000"                        # optional: only so many base units of it were stolen (or `amount`)
 
     [[leg.outflow]]                         # every move of the asset out of an address
     address = "0x..."
@@ -43,12 +44,18 @@ _DOTS = 40
 
 @dataclass(frozen=True, slots=True)
 class LegMove:
-    """The moves of a leg's asset in one transaction, narrowed by sender, receiver or index."""
+    """The moves of a leg's asset in one transaction, narrowed by sender, receiver or index.
+
+    `amount` (decimal text) or `units` (base units) say how much of them was stolen, the first clean units; neither:
+    all.
+    """
 
     tx: str
     sender: str = ""
     receiver: str = ""
     index: int | None = None
+    amount: str = ""
+    units: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +146,14 @@ def parse_theft(raw: bytes, file: str) -> Theft:
 def _leg(read: _Reader, number: int) -> Leg:
     leg = Leg(read.text("name", f"leg {number}"), read.text("asset"))
     for row in read.parts("move"):
-        leg.moves.append(LegMove(row.text("tx"), row.text("from", ""), row.text("to", ""), row.whole("index")))
+        part = LegMove(
+            row.text("tx"), row.text("from", ""), row.text("to", ""), row.whole("index"), row.text("amount", ""),
+            row.whole("units"),
+        )  # fmt: skip
         row.done()
+        if part.amount and part.units is not None:
+            row.wrong("amount", "give either `amount` or `units`")
+        leg.moves.append(part)
     for row in read.parts("outflow"):
         leg.outflows.append(Outflow(row.text("address"), row.time("since"), row.time("until")))
         row.done()

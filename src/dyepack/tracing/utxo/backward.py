@@ -125,6 +125,8 @@ class _Backward:
             return Stop.GAP
         if ledger.is_coinbase(ledger.transaction_of(output)):
             return Stop.ISSUED
+        if ledger.transaction_of(output) in plan.mixes and said != FOLLOW:
+            return Stop.MIXER
         if ledger.is_incomplete(ledger.transaction_of(output)):
             return Stop.GAP
         if plan.hop_limit and hop >= plan.hop_limit:

@@ -21,7 +21,7 @@ from dyepack.tracing.transaction import RULES
 from dyepack.tracing.utxo import kernel_split as ks
 from dyepack.tracing.utxo.kernel_ahead import ask_offsets, ask_rows, ask_slots, ask_spent
 from dyepack.tracing.utxo.kernel_split import by_value, cut, cut_pro_rata, dye, rearrange, shares_of
-from dyepack.tracing.utxo.kernel_steps import IS_COINBASE, arrive, collect, empty, gather, room, untouched
+from dyepack.tracing.utxo.kernel_steps import IS_COINBASE, MIXES, arrive, collect, empty, gather, room, untouched
 from dyepack.tracing.utxo.plan import DYED, ORIGIN, UtxoPlan, UtxoRun
 
 if TYPE_CHECKING:
@@ -60,14 +60,18 @@ def replay(ledger: UtxoLedger, plan: UtxoPlan, rule: str) -> UtxoRun:
     slot = np.zeros(ledger.outputs + 1, np.uint32)
     state, need = np.zeros(10, np.int64), np.zeros(len(_NAMES), np.int64)
     state[_BLOCK] = -1
+    flags = ledger.tx_flag
+    if plan.mixes:
+        flags = np.array(ledger.tx_flag)
+        flags[sorted(plan.mixes)] |= MIXES
     mode, how = _MODES.get(rule, ks.NATURAL), _ORDERS[RULES[rule][1]]
     while not _advance(
-        ledger.block_tx, ledger.tx_block, ledger.tx_flag, ledger.tx_input, ledger.tx_output, ledger.input_tx,
+        ledger.block_tx, ledger.tx_block, flags, ledger.tx_input, ledger.tx_output, ledger.input_tx,
         ledger.input_index, ledger.input_value, ledger.output_value, ledger.output_spender, ledger.output_type,
         ledger.output_address, ledger.address_offset, said, origin, bits, high, slot, state, need,
         *(tables[name] for name in _NAMES), mode, how, rule == "lifo-a", rule == "dirty-first", plan.fee_first,
         plan.follow_fees, plan.cut_off, plan.hop_limit, end_tx, plan.hub_limit, bool(plan.stops),
-        ledger.some_incomplete,
+        ledger.some_incomplete or bool(plan.mixes),
     ):  # fmt: skip
         if need[_ARE] > len(tables["arena"]):
             need[_ARE] += _sweep(tables["lots"][: state[_LOTS]], tables["arena"], state)

@@ -28,10 +28,12 @@ from dyepack.tracing.utxo.kernel_split import append
 _OUTSIDE, _UNSPENT, _DESTROYED = np.uint32(OUTSIDE), np.uint32(UNSPENT), np.uint32(DESTROYED)
 _NOT_ASKED, _NO_ADDRESS, _DATA = np.uint32(NOT_ASKED), np.uint32(NO_ADDRESS), np.uint8(ScriptType.OP_RETURN)
 IS_COINBASE, _INCOMPLETE, _FOLLOW = np.uint8(COINBASE), np.uint8(INCOMPLETE), np.uint8(FOLLOW)
-CARRIED, _HELD, _FEE_STOP, _BURN, _MIXED, _DATE, _GAP, _HOPS, _CUT, _HUB = (
+MIXES = np.uint8(128)
+"""In a copy of `tx_flag` that the kernel reads, beside the ledger's own bits: dye stops before the transaction."""
+CARRIED, _HELD, _FEE_STOP, _BURN, _MIXED, _DATE, _GAP, _HOPS, _CUT, _HUB, _MIXER = (
     np.uint8(s)
     for s in (Stop.CARRIED, Stop.HELD, Stop.FEE, Stop.BURN, Stop.MIXED, Stop.DATE_LIMIT, Stop.GAP, Stop.HOP_LIMIT,
-              Stop.CUT_OFF, Stop.HUB)
+              Stop.CUT_OFF, Stop.HUB, Stop.MIXER)
 )  # fmt: skip
 
 
@@ -100,7 +102,7 @@ def empty(input_tx, input_index, tx_output, first, last, slot, lots):  # type: i
 @leaf
 def fee_of(tx_flag, tx_input, tx_output, input_value, output_value, tx):  # type: ignore[no-untyped-def]
     """What the outputs of a transaction leave over; 0 where it makes coins or an input's value is not known."""
-    if tx_flag[tx] != 0:
+    if tx_flag[tx] & ~MIXES != 0:
         return np.int64(0)
     total = np.int64(0)
     for at in range(np.int64(tx_input[tx]), np.int64(tx_input[tx + 1])):
@@ -199,8 +201,11 @@ def decide(  # type: ignore[no-untyped-def]
     known = spender != _NOT_ASKED
     if known and np.int64(spender) >= end_tx:
         return _DATE
-    if known and some_incomplete and tx_flag[spender] & _INCOMPLETE:
-        return _GAP
+    if known and some_incomplete:
+        if tx_flag[spender] & MIXES and said != _FOLLOW:
+            return _MIXER
+        if tx_flag[spender] & _INCOMPLETE:
+            return _GAP
     if hop_limit > 0 and hop >= hop_limit:
         return _HOPS
     if dyed < cut_off:

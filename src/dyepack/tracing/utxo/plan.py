@@ -30,6 +30,7 @@ class UtxoPlan:
 
     origins       what the theft brought where, in order of output
     stops         address -> Stop (or plan.FOLLOW)
+    mixes         transactions that make units unidentifiable (CoinJoins): dye that goes into one stops before it
     cut_off       satoshi: an output with less dye than this is not followed
     hop_limit     transactions from the theft after which dye is not followed (0: no limit)
     end_tx        first transaction that is not replayed (the date limit), None: none
@@ -41,6 +42,7 @@ class UtxoPlan:
 
     origins: list[Origin]
     stops: dict[int, int] = field(default_factory=dict)
+    mixes: frozenset[int] = frozenset()
     cut_off: int = 0
     hop_limit: int = 0
     end_tx: int | None = None

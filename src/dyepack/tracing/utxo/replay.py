@@ -189,6 +189,8 @@ class _Replay:
         known = spender != NOT_ASKED
         if known and plan.end_tx is not None and spender >= plan.end_tx:
             return Stop.DATE_LIMIT
+        if known and spender in plan.mixes and said != FOLLOW:
+            return Stop.MIXER
         if known and ledger.is_incomplete(spender):
             return Stop.GAP
         if plan.hop_limit and hop >= plan.hop_limit:

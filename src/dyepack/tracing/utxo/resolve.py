@@ -25,7 +25,9 @@ from dyepack.tracing.resolve import (
     named_address,
     named_tx,
     nothing_before_limit,
+    stolen_units,
     stop_places,
+    too_much_stolen,
 )
 from dyepack.tracing.utxo.plan import Origin, UtxoPlan
 
@@ -68,16 +70,19 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
             remedy=f"it holds {quoted(ledger.assets[0].key)}",
         )
     victims = {a for a in map(ledger.find_address, theft.victims) if a is not None}
-    outputs = [o for spec in leg.moves for o in _outputs_of(ledger, theft, spec, victims)]
-    outputs += [o for spec in leg.outflows for o in _outflow(ledger, theft, spec, victims)]
-    outputs = list(dict.fromkeys(outputs))
+    part: dict[int, int] = {}
     for spec in leg.moves:
+        for output, units in _parts(ledger, theft, spec, _outputs_of(ledger, theft, spec, victims)).items():
+            part[output] = part.get(output, 0) + units
         _note_nameless(ledger, out, theft, spec)
+    for flow in leg.outflows:
+        part |= {o: int(ledger.output_value[o]) for o in _outflow(ledger, theft, flow, victims)}
+    outputs = [output for output, units in part.items() if units]
     taken = {o.output for o in out.plan.origins}
     if taken & set(outputs):
         out.notes.append(f"leg {leg.name}: an output already taken by an earlier leg stays with it (first taint wins)")
     for output in outputs:
-        out.plan.origins.append(Origin(output, number, int(ledger.output_value[output])))
+        out.plan.origins.append(Origin(output, number, min(part[output], int(ledger.output_value[output]))))
     for deposit in leg.deposits:
         out.plan.origins += _deposit(ledger, theft, number, deposit)
     seen = f"{len(outputs)} output{'s' if len(outputs) > 1 else ''} in the ledger" if outputs else ""
@@ -85,6 +90,19 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
         seen += f", {len(taken & set(outputs))} of them an earlier leg's"
     said = "; ".join(dict.fromkeys(d.evidence for d in leg.deposits))
     out.legs.append(LegIn(number, theft.id, leg.name, 0, "; ".join(e for e in (seen, said) if e)))
+
+
+def _parts(ledger: UtxoLedger, theft: Theft, spec: LegMove, outputs: list[int]) -> dict[int, int]:
+    """How many satoshi of each of these outputs were stolen: all, or the first so many that the theft file says."""
+    stated = stolen_units(theft, spec, ledger.assets[0])
+    left = sum(int(ledger.output_value[o]) for o in outputs) if stated is None else stated
+    parts = {}
+    for output in outputs:
+        parts[output] = min(left, int(ledger.output_value[output]))
+        left -= parts[output]
+    if left:
+        raise too_much_stolen(theft, spec, left)
+    return parts
 
 
 def _note_nameless(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, spec: LegMove) -> None:
