@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.case.gather import wrong_chain
+from dyepack.case.mixes import stop_at_mixes
 from dyepack.case.needs import fitting, known_tags
 from dyepack.errors import TheftError, quoted
 from dyepack.ledger.utxo.schema import NOT_ASKED
@@ -113,8 +114,9 @@ class OutputGatherer:
     def _needs(self, rules: list[str]) -> list[Output]:
         """The dyed outputs of which it was not asked what spends them, nearest to the theft first."""
         ledger = ledger_of(self.source.gathered(), self.source.chain, self.source.network)
-        named = stops(known_tags(ledger, self.tags))
-        resolved = resolve(ledger, self.thefts, fitting(ledger, self.parameters), named)
+        known = known_tags(ledger, self.tags)
+        resolved = resolve(ledger, self.thefts, fitting(ledger, self.parameters), stops(known))
+        stop_at_mixes(ledger, resolved.plan, known)
         found: dict[Output, int] = {}
         for rule in rules:
             dyed = run_rule(ledger, resolved.plan, rule)[0].dyed

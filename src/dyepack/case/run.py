@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dyepack.case.mixes import onward_of, stop_at_mixes
 from dyepack.case.needs import known_tags
 from dyepack.ledger.content import time_text
 from dyepack.ledger.utxo.reader import UtxoLedger
@@ -69,9 +70,12 @@ def trace(
     names = place_names(used)
     if isinstance(ledger, UtxoLedger):
         spent = utxo_resolve.resolve(ledger, thefts, parameters, stops(used))
+        progress("CoinJoins")
+        mixes = stop_at_mixes(ledger, spent.plan, used)
         found, balances = utxo_engine.run_rules(ledger, spent.plan, parameters.rule, progress=progress)
         progress("statement")
         statement = utxo_account.build(ledger, spent, found, balances, parameters, names, title)
+        statement.onward = onward_of(ledger, found[parameters.rule], mixes)
         moves = utxo_moves.dyed_moves(ledger, spent.plan, found[parameters.rule])
     else:
         resolved = resolve(ledger, thefts, parameters, stops(used))

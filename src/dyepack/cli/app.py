@@ -15,6 +15,7 @@ import typer
 from dyepack import __version__
 from dyepack.cli import show
 from dyepack.cli.case import case_commands
+from dyepack.cli.cashouts import cashouts
 from dyepack.cli.clusters import clusters
 from dyepack.cli.demo import demo
 from dyepack.cli.exposure import exposure
@@ -47,6 +48,7 @@ app.add_typer(ledger_app, name="ledger")
 app.command()(demo)
 app.command()(trace)
 case_commands(app)
+app.command()(cashouts)
 app.command()(clusters)
 app.command()(exposure)
 app.command()(head)

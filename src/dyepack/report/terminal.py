@@ -19,6 +19,7 @@ from dyepack.ledger.manifest import OUTPUTS
 from dyepack.ledger.schema import AFTER_TRANSACTIONS
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.ledger.utxo.supply import supply
+from dyepack.report.probable import probable_lines
 from dyepack.report.words import Names, counted, joined, labelled, stop_words, utc
 from dyepack.sinks import for_terminal, visible
 from dyepack.tracing.path import EXACT
@@ -83,6 +84,7 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
         for u in statement.unexplained
     ]
     parts += [safe_long(line) for line in _dropped(statement, names)]
+    parts += [safe_long(line) for line in probable_lines(statement, names, every=every)]
     parts += [safe_long(line) for line in _grounds(statement)]
     parts += [safe_long(f"note: {n}") for n in statement.notes]
     return Group(*parts, Text(""), *_balance(statement, names))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dyepack.report.flow_graph import ROLE_OF_STOP
+from dyepack.report.probable import CAVEAT, probable_rows
 from dyepack.report.words import (
     EVIDENCE,
     FEE,
@@ -356,6 +357,15 @@ class View:
                     amount = self.names.exact(asset, line["units"])
                     said.append(f"{amount} ({line['share']}): {line['words']}{at}.")
         return said
+
+    def probable(self) -> list[dict[str, Any]]:
+        """Where mixed money may have gone on, a mix a row."""
+        return probable_rows(self.of, self.names)
+
+    @property
+    def caveat(self) -> str:
+        """What to know before reading that."""
+        return CAVEAT
 
     def reach_only(self) -> int:
         """Places that only the reach rule touches."""

@@ -1,0 +1,143 @@
+"""Over a bridge: the dye that a case left on one ledger, as a theft on the next.
+
+Only links of the protocol's own records, or confirmed by the service, carry dye; each deposit's dye is laid over its
+payout in proportion (the exchange product), and the theft file that comes of it says of each move how many of its units
+are stolen. So the second case begins with exactly what the first one let go, less what the bridge kept.
+Invariant: every dyed unit that left over a bridge is in one hop or is said to have no link; no payout carries more dye
+than it has units.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dyepack.patterns.bridges.carry import carry_parts
+from dyepack.patterns.bridges.model import Tier, tx_key
+
+if TYPE_CHECKING:
+    from dyepack.patterns.bridges.model import BridgeLink
+    from dyepack.tracing.moves import DyedMove
+    from dyepack.tracing.statement import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Dye of one deposit, over one link: `dyed` base units of `asset` (its key) became `carried` of the payout's."""
+
+    link: BridgeLink
+    asset: str
+    dyed: int
+    carried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """Dyed base units that left over a bridge in a transaction for which there is no link that carries."""
+
+    txid: str
+    bridge: str
+    asset: str
+    units: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Crossing:
+    """Every dyed unit of a case that left over a bridge, in the order in which it left."""
+
+    hops: list[Hop]
+    unlinked: list[Unlinked]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, amounts as texts of base units."""
+        return {"hops": [_row(h) for h in self.hops],
+                "unlinked": [{"tx": u.txid, "bridge": u.bridge, "asset": u.asset, "units": str(u.units),
+                              "reason": u.reason} for u in self.unlinked]}  # fmt: skip
+
+
+HEADER = ("bridge", "chain", "tx", "asset", "dyed", "to_chain", "to_tx", "to_asset", "receiver", "carried", "tier",
+          "evidence", "confidence", "method")  # fmt: skip
+
+
+def _row(hop: Hop) -> dict[str, Any]:
+    deposit, payout = hop.link.deposit, hop.link.payout
+    values = (deposit.bridge, deposit.chain, deposit.tx, hop.asset, str(hop.dyed), payout.chain, payout.tx,
+              payout.asset, payout.receiver, str(hop.carried), hop.link.tier.value, hop.link.evidence,
+              hop.link.confidence, hop.link.method)  # fmt: skip
+    return dict(zip(HEADER, values, strict=True))
+
+
+def cross(statement: Statement, moves: list[DyedMove], links: list[BridgeLink]) -> Crossing:
+    """Carry what a case left over bridges; leads (tier INFERRED) carry nothing."""
+    names = {t.place: t.entity or t.place for t in statement.terminals if t.stop == "bridge"}
+    known: dict[tuple[str, str], list[BridgeLink]] = defaultdict(list)
+    for link in links:
+        if link.deposit.chain == statement.chain:
+            known[tx_key(link.deposit.tx), link.deposit.asset.lower()].append(link)
+    parts: dict[int, list[DyedMove]] = defaultdict(list)
+    for move in moves:
+        if move.stop == "bridge":
+            parts[move.move].append(move)
+    out = Crossing([], [])
+    used: set[int] = set()
+    for rows in parts.values():
+        fitting = [link for link in known[tx_key(rows[0].txid), rows[0].asset.lower()]
+                   if id(link) not in used and _fits(link, rows[0])]  # fmt: skip
+        carrying = [link for link in fitting if link.tier is not Tier.INFERRED]
+        if len(carrying) == 1:
+            used.add(id(carrying[0]))
+            dyed = [row.units for row in rows]
+            carried = carry_parts(carrying[0], dyed)
+            out.hops.append(Hop(carrying[0], rows[0].asset, sum(dyed), sum(carried)))
+        else:
+            reason = "several links fit" if carrying else "only leads" if fitting else "no link"
+            out.unlinked.append(Unlinked(rows[0].txid, names.get(rows[0].target, rows[0].target), rows[0].asset,
+                                         sum(row.units for row in rows), reason))  # fmt: skip
+    return out
+
+
+def _fits(link: BridgeLink, move: DyedMove) -> bool:
+    """Whether a link speaks of this move: the one that it names, or one of its amount."""
+    deposit = link.deposit
+    named = deposit.move in {"", f"{move.kind} {move.index}"}
+    return named and deposit.amount == move.value
+
+
+def thefts_beyond(statement: Statement, crossing: Crossing, links: str) -> dict[str, str]:
+    """The theft file for each ledger that dye was carried to: chain -> TOML; `links` says whose links they are."""
+    by_chain: dict[str, dict[str, list[Hop]]] = defaultdict(lambda: defaultdict(list))
+    for hop in crossing.hops:
+        if hop.carried:
+            by_chain[hop.link.payout.chain][hop.link.payout.asset].append(hop)
+    return {chain: _theft(statement, chain, legs, links) for chain, legs in by_chain.items()}
+
+
+def _theft(statement: Statement, chain: str, legs: dict[str, list[Hop]], links: str) -> str:
+    source = (
+        f"case of {statement.theft} on {statement.chain} (ledger {statement.ledger}), rule {statement.rule}; {links}"
+    )
+    lines = [f"id = {_text(f'{statement.theft}-on-{chain}')}",
+             f"title = {_text(f'{statement.title or statement.theft}: over bridges to {chain}')}",
+             f"chain = {_text(chain)}", f"source = {_text(source)}"]  # fmt: skip
+    for asset, hops in legs.items():
+        lines += ["", "[[leg]]", f"name = {_text(f'over a bridge, {asset}')}", f"asset = {_text(asset)}"]
+        for hop in hops:
+            payout = hop.link.payout
+            lines += ["", f"# {hop.link.evidence}, {_remark(hop.link.method)}: from {_remark(hop.link.deposit.tx)}",
+                      "[[leg.move]]", f"tx = {_text(payout.tx)}", f"to = {_text(payout.receiver)}"]  # fmt: skip
+            number = payout.move.rpartition(" ")[2]
+            lines += [f"index = {number}"] if number.isascii() and number.isdigit() else []
+            lines += [f'units = "{hop.carried}"']
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: str) -> str:
+    return json.dumps(value)
+
+
+def _remark(value: str) -> str:
+    """Text from outside in a comment of one line."""
+    return value.encode("unicode_escape").decode("ascii")
