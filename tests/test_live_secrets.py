@@ -345,3 +345,12 @@ def test_a_secret_that_json_escapes_is_found(spell: str) -> None:
     assert found == 1
     assert json.loads(body) == {"error": "no such key {KEY}", "quote": '"'}
     assert secrets.scrub("no such key CANARY-1234&ab") == "no such key {KEY}"
+
+
+def test_escapes_of_escapes_without_end_are_looked_through_twice() -> None:
+    secrets = Secrets(("KEY",), find=lambda _: "CANARY-1234&ab==")
+    secrets.resolve()
+    deep = b"\\" * 5_000 + b"u0075" + b"0075" * 5_000
+    assert secrets.scrub_body(deep) == (deep, 0)
+    twice = "CANARY-1234&ab==".replace("&", r"\u00750026").replace("\\", "\\\\", 1)
+    assert secrets.scrub_body(twice.encode()) == (b"{KEY}", 1)

@@ -337,6 +337,13 @@ def test_core_says_errors_under_status_500() -> None:
         assert read(run(server.url, lambda f: f.rpc(numbers(1)))) == [3]
 
 
+def test_text_of_another_coding_under_an_error_status_is_refused() -> None:
+    with Server() as server:
+        server.answer(b'{"\xff":1}', status=400)
+        with pytest.raises(Refused, match="refuses with status 400"):
+            run(server.url, lambda f: f.rpc(numbers(1)))
+
+
 def test_rate_limits_inside_json_rpc_are_waited_for() -> None:
     with Server() as server:
         for error in (b'{"code":429,"message":"x"}', b'{"code":-32005,"message":"daily request limit: rate limited"}'):

@@ -355,6 +355,6 @@ def json_problem(body: bytes) -> str:
 def _is_rpc_error(body: bytes) -> bool:
     try:
         found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return bytes(found.get("error", msgspec.Raw(b"null"))) != b"null" and "id" in found

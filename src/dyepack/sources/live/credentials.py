@@ -27,6 +27,8 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 SHORTEST = 8
 SERVICE = "dyepack"
 MASK = "***"
+_ECHOES = 2
+"""An echo of an echo is spelled twice; what is spelled more often is looked at no further."""
 _SPELL: tuple[Callable[[str], str], ...] = (
     quote, quote_plus, lambda text: quote(text, safe=""), lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
@@ -140,7 +142,7 @@ class Secrets:
             value, value.rstrip("="), html.escape(value), raw.hex(), base64.b64encode(raw).decode().rstrip("="),
             base64.urlsafe_b64encode(raw).decode().rstrip("="),
         }  # fmt: skip
-        for _ in range(2):  # an echo of an echo is spelled twice
+        for _ in range(_ECHOES):
             spellings |= {again(spelling) for spelling in spellings for again in _SPELL}
         for spelling in spellings:
             if len(spelling) >= SHORTEST:
@@ -164,13 +166,13 @@ class Secrets:
         """A body without the values of secrets, and how many there were."""
         if self._bytes is None:
             return body, 0
-        if b"\\u00" in body:  # JSON may spell any character so; the plain spelling says the same
-            plain = _ESCAPED.sub(lambda m: bytes([int(m[1], 16)]), body)
-            if plain != body and (found := self.scrub_body(plain))[1]:
-                return found
-        low = body.lower()
-        if not any(spelling in low for spelling in self._lower_bytes):
-            return body, 0
-        return self._bytes.subn(
-            lambda m: self._by_lower.get(m[0].decode(errors="replace").lower(), MASK).encode(), body
-        )
+        spellings = [body]
+        while len(spellings) <= _ECHOES and b"\\u00" in spellings[-1]:  # JSON may spell any character so
+            spellings.append(_ESCAPED.sub(lambda m: bytes([int(m[1], 16)]), spellings[-1]))
+        for plain in reversed(spellings):  # the plainest spelling says the same
+            low = plain.lower()
+            if any(spelling in low for spelling in self._lower_bytes):
+                return self._bytes.subn(
+                    lambda m: self._by_lower.get(m[0].decode(errors="replace").lower(), MASK).encode(), plain
+                )
+        return body, 0
