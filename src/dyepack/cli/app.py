@@ -23,7 +23,9 @@ from dyepack.cli.head import head
 from dyepack.cli.import_bank import bank
 from dyepack.cli.import_bitcoin import bitcoin
 from dyepack.cli.ledger import import_app, ledger_app
+from dyepack.cli.onward import onward
 from dyepack.cli.trace import trace
+from dyepack.cli.value import convert, value
 from dyepack.errors import EXIT_FAILURE, EXIT_INTERRUPTED, DyepackError
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ case_commands(app)
 app.command()(cashouts)
 app.command()(clusters)
 app.command()(exposure)
+app.command()(onward)
+app.command()(value)
+app.command()(convert)
 app.command()(head)
 
 

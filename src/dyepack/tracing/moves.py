@@ -22,7 +22,7 @@ class DyedMove:
     """Dyed units of one leg that one move carried.
 
     move      id in the ledger (of outputs: of the transaction); negative: a declared deposit
-    time      UTC, "" where nobody said (a deposit declared for a block)
+    time      UTC, "" where nobody said; of a deposit declared for a block only its day, if that
     kind      of the move (MoveKind in lower case), "declared" for a deposit; `index` its trace or log index; on a
               ledger of outputs "output", `index` its number, or "fee"
     source    address that the units left, "" where the theft itself brought them
@@ -96,7 +96,7 @@ class Words:
         ledger = self.ledger
         if move < 0:
             declared = plan.declared[-1 - move]
-            time = ledger.move_time(declared.before_move) if declared.tx else ""
+            time = ledger.move_time(declared.before_move) if declared.tx else declared.day
             return declared.tx, declared.block, time, "declared", 0, declared.units
         tx = int(ledger.move_tx[move])
         kind = MoveKind(int(ledger.move_kind[move])).name.lower()

@@ -28,7 +28,8 @@ class Declared:
     units: int
     tx: str = ""
     block: int = 0
-    """The transaction it is said to have come with, and its block, for people."""
+    day: str = ""
+    """The transaction it is said to have come with, its block and its day, for people."""
 
 
 @dataclass(slots=True)

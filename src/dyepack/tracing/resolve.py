@@ -200,7 +200,7 @@ def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Depos
     else:
         tx = int(np.searchsorted(ledger.tx_block, np.uint32(block)))
     before = ledger.tx_moves(tx).start if tx < len(ledger.tx_block) else ledger.moves
-    return Declared(before, holding, leg, units, deposit.tx, block)
+    return Declared(before, holding, leg, units, deposit.tx, block, deposit.day)
 
 
 def usual_fees(ledger: AnyLedger, *, backward: bool) -> str:

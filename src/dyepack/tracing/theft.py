@@ -23,6 +23,7 @@
     to = "0x..."
     amount = "173600"                       # decimal, or `units` in base units
     tx = "0x..."                            # arrives with this transaction, or `block`: at its start
+    day = 2022-03-23                        # optional: the day (UTC) of such a block, for prices
     evidence = "internal transfer of the same transaction, published amount"   # needed
 
 Invariant: reading a file checks every key and type; nothing is ignored.
@@ -32,7 +33,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,10 @@ class Outflow:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Units that arrived by a way the ledger does not show; `amount` decimal text or `units` base units."""
+    """Units that arrived by a way the ledger does not show; `amount` decimal text or `units` base units.
+
+    `day` (ISO 8601, "" where nobody says) is when, for people and prices; the order is that of `tx` or `block`.
+    """
 
     to: str
     amount: str
@@ -77,6 +81,7 @@ class Deposit:
     tx: str
     block: int | None
     evidence: str
+    day: str = ""
 
 
 @dataclass(slots=True)
@@ -160,7 +165,7 @@ def _leg(read: _Reader, number: int) -> Leg:
     for row in read.parts("deposit"):
         deposit = Deposit(
             row.text("to"), row.text("amount", ""), row.whole("units"), row.text("tx", ""), row.whole("block"),
-            row.text("evidence"),
+            row.text("evidence"), row.day("day"),
         )  # fmt: skip
         row.done()
         if bool(deposit.amount) == (deposit.units is not None):
@@ -214,6 +219,12 @@ class _Reader:
         if not isinstance(value, datetime):
             self.wrong(key, "must be a date and time, as 2022-03-23T13:00:00Z")
         return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+
+    def day(self, key: str) -> str:
+        value = self.data.pop(key, "")
+        if value != "" and (not isinstance(value, date) or isinstance(value, datetime)):
+            self.wrong(key, "must be a day without quotes, as 2022-03-23")
+        return value.isoformat() if isinstance(value, date) else ""
 
     def tables(self, key: str) -> list[dict[str, Any]]:
         value = self.data.pop(key, [])

@@ -1,0 +1,204 @@
+"""Price files: CSV or Parquet with a day and a price, of any header.
+
+The column of days is the first of the names that price files use (`date`, `day`, `time`, `timestamp` ...); the column
+of prices is the one that the user names, else `close`, else `price`, else the one that names the currency
+(`price_usd`, `BTC_USD`, `usd`). Where two would do the user must say.
+Invariant: a file is read whole or refused with the line; a price is above zero; two prices of one day must be equal.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, NamedTuple
+
+from dyepack.errors import InputError, quoted
+from dyepack.valuation.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+MAX_BYTES = 64 << 20
+MAX_ROWS = 1_000_000
+_DAYS = ("date", "day", "time", "timestamp", "snapped_at", "datetime")
+_REMEDY = "give a CSV or Parquet file with a column of days and a column of prices"
+_PLAIN = re.compile(r"[0-9]{1,30}(\.[0-9]{1,60})?([eE][+-]?[0-9]{1,2})?")
+
+
+class _Read(NamedTuple):
+    """A file's header and rows, all cells text, and the line of the first row."""
+
+    header: list[str]
+    rows: list[list[str]]
+    first_line: int
+
+
+def read_prices(path: Path, currency: str, column: str = "") -> Series:
+    """The series of a price file in `currency` (ISO 4217); `column` names its prices where that is not plain.
+
+    Raises InputError, with line and column, for a file that cannot be used.
+    """
+    raw = _bytes(path)
+    table = _parquet(path, raw) if raw[:4] == b"PAR1" else _csv(path, raw)
+    day_at = _day_column(path, table.header)
+    price_at = _price_column(path, table.header, currency, column, day_at)
+    days = _days(path, [row[day_at] for row in table.rows], table)
+    prices: dict[date, Decimal] = {}
+    for number, (day, row) in enumerate(zip(days, table.rows, strict=True)):
+        text = row[price_at].strip()
+        if not text or text.lower() in {"null", "nan", "n/a"}:
+            continue
+        value = _price(path, text, table.first_line + number, table.header[price_at])
+        if prices.setdefault(day, value) != value:
+            raise InputError(path, f"has two prices for {day}", remedy="keep one price a day",
+                             line=table.first_line + number)  # fmt: skip
+    if not prices:
+        raise InputError(path, "holds no price", remedy=_REMEDY)
+    return Series(currency, f"{path.name}, column {table.header[price_at]}", hashlib.sha256(raw).hexdigest(), prices)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(path, "is not a plain file", remedy=_REMEDY)
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as fault:
+        raise InputError(path, f"cannot be read ({fault.strerror})", remedy="check the path") from fault
+    if len(raw) > MAX_BYTES:
+        raise InputError(path, f"has more than {MAX_BYTES} bytes", remedy="keep the days that are needed")
+    return raw
+
+
+def _csv(path: Path, raw: bytes) -> _Read:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise InputError(path, f"is not UTF-8 at byte {fault.start}", remedy=_REMEDY) from None
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        lines = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as fault:
+        raise InputError(path, f"is not CSV: {fault}", remedy=_REMEDY, line=reader.line_num) from None
+    if len(lines) < 2:
+        raise InputError(path, "holds no rows", remedy=_REMEDY)
+    if len(lines) > MAX_ROWS:
+        raise InputError(path, f"has more than {MAX_ROWS} rows", remedy="keep the days that are needed")
+    (_, header), *rows = lines
+    for line, row in rows:
+        if len(row) != len(header):
+            raise InputError(path, f"has {len(row)} cells, the header {len(header)}", remedy=_REMEDY, line=line)
+    return _Read([name.strip() for name in header], [row for _, row in rows], rows[0][0])
+
+
+def _parquet(path: Path, raw: bytes) -> _Read:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(raw))
+    except (pa.ArrowException, OSError) as fault:
+        problem = f"is no Parquet that can be read ({quoted(str(fault))})"
+        raise InputError(path, problem, remedy=_REMEDY) from None
+    if not 0 < table.num_rows <= MAX_ROWS:
+        raise InputError(path, f"has {table.num_rows} rows", remedy=_REMEDY)
+    columns = [[_cell(value) for value in column.to_pylist()] for column in table.columns]
+    return _Read(table.column_names, [list(row) for row in zip(*columns, strict=True)], 1)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _day_column(path: Path, header: Sequence[str]) -> int:
+    lower = [name.lower() for name in header]
+    for name in _DAYS:
+        if lower.count(name) == 1:
+            return lower.index(name)
+    raise InputError(path, f"has no column of days (one of {', '.join(_DAYS)})", remedy=_REMEDY)
+
+
+def _price_column(path: Path, header: Sequence[str], currency: str, column: str, day_at: int) -> int:
+    if column:
+        if header.count(column) != 1:
+            raise InputError(path, f"has no column {quoted(column)}, or several", remedy=f"it has {_names(header)}")
+        return header.index(column)
+    lower = [name.lower() for name in header]
+    fits: list[Callable[[str], bool]] = [
+        lambda name: name == "close",
+        lambda name: name == "price",
+        lambda name: currency.lower() in re.split(r"[^a-z]+", name),
+    ]
+    for fit in fits:
+        found = [at for at, name in enumerate(lower) if at != day_at and fit(name)]
+        if len(found) == 1:
+            return found[0]
+    others = [at for at in range(len(header)) if at != day_at]
+    if len(others) == 1:
+        return others[0]
+    raise InputError(path, f"does not say which column is the price in {currency}",
+                     remedy=f"name it: FILE:CURRENCY:COLUMN; it has {_names(header)}")  # fmt: skip
+
+
+def _names(header: Sequence[str]) -> str:
+    return ", ".join(quoted(name) for name in header[:12])
+
+
+def _price(path: Path, text: str, line: int, column: str) -> Decimal:
+    try:
+        value = Decimal(text) if _PLAIN.fullmatch(text) else Decimal(0)
+    except InvalidOperation:
+        value = Decimal(0)
+    if value <= 0:
+        raise InputError(path, f"{quoted(text)} is not a price above zero", remedy="mend or leave out the row",
+                         line=line, field=column)  # fmt: skip
+    return value
+
+
+def _iso(text: str) -> date:
+    when = datetime.fromisoformat(text.removesuffix(" UTC"))
+    return (when.astimezone(UTC) if when.tzinfo else when).date()
+
+
+def _seconds(text: str) -> date:
+    if not text.isascii() or not text.isdigit() or len(text) not in {9, 10, 13}:
+        raise ValueError
+    return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC).date()
+
+
+def _of(form: str) -> Callable[[str], date]:
+    return lambda text: datetime.strptime(text, form).replace(tzinfo=UTC).date()
+
+
+_FORMS: tuple[Callable[[str], date], ...] = (_iso, _seconds, _of("%d-%m-%Y"), _of("%m-%d-%Y"), _of("%d/%m/%Y"),
+                                              _of("%m/%d/%Y"), _of("%d.%m.%Y"))  # fmt: skip
+
+
+def _days(path: Path, texts: Sequence[str], table: _Read) -> list[date]:
+    """The days of a column, all in the one form that fits all of them; InputError where none or several do."""
+    read = [_read_days(form, texts) for form in _FORMS]
+    fitting = [found for found in read if len(found) == len(texts)]
+    furthest = max(map(len, read))
+    if not fitting:
+        raise InputError(path, f"{quoted(texts[furthest])} is not a day", remedy="write days as 2025-02-21",
+                         line=table.first_line + furthest)  # fmt: skip
+    if any(other != fitting[0] for other in fitting[1:]):
+        raise InputError(path, "has days that can be read with the day or the month first",
+                         remedy="write days as 2025-02-21")  # fmt: skip
+    return fitting[0]
+
+
+def _read_days(form: Callable[[str], date], texts: Sequence[str]) -> list[date]:
+    """The days of a column in one form, up to the first text that is none."""
+    found: list[date] = []
+    with suppress(ValueError, OverflowError):
+        found.extend(form(text.strip()) for text in texts)
+    return found
