@@ -16,12 +16,14 @@ from dyepack import __version__
 from dyepack.cli import show
 from dyepack.cli.case import case_commands
 from dyepack.cli.cashouts import cashouts
+from dyepack.cli.claims import claims_app
 from dyepack.cli.clusters import clusters
 from dyepack.cli.demo import demo
 from dyepack.cli.exposure import exposure
 from dyepack.cli.head import head
 from dyepack.cli.import_bank import bank
 from dyepack.cli.import_bitcoin import bitcoin
+from dyepack.cli.incidents import incidents_app
 from dyepack.cli.ledger import import_app, ledger_app
 from dyepack.cli.onward import onward
 from dyepack.cli.trace import trace
@@ -47,6 +49,8 @@ import_app.command()(bitcoin)
 import_app.command()(bank)
 app.add_typer(import_app, name="import")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(incidents_app, name="incidents")
+app.add_typer(claims_app, name="claims")
 app.command()(demo)
 app.command()(trace)
 case_commands(app)

@@ -1,0 +1,1 @@
+"""Thefts, who says what about them, and claims about totals."""
