@@ -15,7 +15,7 @@ from dyepack.errors import EXIT_INCOMPLETE
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "docs/real-data.md", "docs/bank.md", "docs/bitcoin.md"]
-LAYERS = re.findall(r"^\d\. `(\w+)` ", (ROOT / "docs/architecture.md").read_text(), flags=re.MULTILINE)
+LAYERS = re.findall(r"^\d+\. `(\w+)` ", (ROOT / "docs/architecture.md").read_text(), flags=re.MULTILINE)
 
 
 def commands(document: str) -> list[list[str]]:
