@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from dyepack.case.onward import cross, thefts_beyond
 from dyepack.case.run import Trace, trace
 from dyepack.errors import TheftError
-from dyepack.patterns.bridges.model import BridgeDeposit, BridgeLink, Payout, Tier
+from dyepack.patterns.bridges.model import BridgeDeposit, BridgeLink, Links, Payout, Tier
 from dyepack.tags.model import Tag, TagKind, TagSet
 from dyepack.tracing.resolve import Parameters
 from dyepack.tracing.theft import parse_theft
@@ -49,7 +51,7 @@ THERE = [Move(40, "", "pool", 5000), Move(50, "pool", "far", 891), Move(51, "far
 
 def test_the_dyed_part_of_a_deposit_dyes_that_part_of_its_payout() -> None:
     first = follow(HERE, theft(leg_move(2)))
-    crossing = cross(first.statement, first.moves, [link(4, 900, 891)])
+    crossing = cross(first.statement, first.moves, Links.sorted([link(4, 900, 891)]))
     (hop,) = crossing.hops
     assert (hop.dyed, hop.carried) == (600, 600 * 891 // 900)
     (text,) = thefts_beyond(first.statement, crossing, "links of x").values()
@@ -73,7 +75,7 @@ def test_the_dyed_part_of_a_deposit_dyes_that_part_of_its_payout() -> None:
 )
 def test_what_has_no_sure_link_stays_in_the_bridge(links: list[BridgeLink], reason: str) -> None:
     first = follow(HERE, theft(leg_move(2)))
-    crossing = cross(first.statement, first.moves, links)
+    crossing = cross(first.statement, first.moves, Links.sorted(links))
     assert not crossing.hops
     assert [(u.units, u.bridge, u.reason) for u in crossing.unlinked] == [(600, "A bridge", reason)]
     assert thefts_beyond(first.statement, crossing, "") == {}
@@ -82,7 +84,17 @@ def test_what_has_no_sure_link_stays_in_the_bridge(links: list[BridgeLink], reas
 def test_a_link_that_names_its_move_is_taken_and_so_is_one_that_the_service_confirmed() -> None:
     first = follow(HERE, theft(leg_move(2)))
     for found in (link(4, 900, 891, move="value 0"), link(4, 900, 891, Tier.CONFIRMED)):
-        assert len(cross(first.statement, first.moves, [found]).hops) == 1
+        assert len(cross(first.statement, first.moves, Links.sorted([found])).hops) == 1
+
+
+def test_a_deposit_that_is_paid_out_in_parts_dyes_the_same_part_of_each() -> None:
+    first = follow(HERE, theft(leg_move(2)))
+    one, two = link(4, 900, 600, to=50), link(4, 900, 291, to=51)
+    deposit = replace(one.deposit, bridge="thorchain")
+    links = [replace(part, deposit=deposit) for part in (one, two)]
+    crossing = cross(first.statement, first.moves, Links.sorted(links))
+    assert [(h.dyed, h.carried) for h in crossing.hops] == [(404, 400), (196, 194)]
+    assert not crossing.unlinked
 
 
 @settings(max_examples=examples(150), deadline=None)
@@ -94,7 +106,7 @@ def test_nothing_is_lost_or_made_on_the_way(hops: list[tuple[int, int, bool]]) -
     moves += [Move(4 + n, "thief", "bridge", amount) for n, (amount, _, _) in enumerate(hops)]
     first = follow(moves, theft(leg_move(2)))
     links = [link(4 + n, amount, paid, to=50 + n) for n, (amount, paid, known) in enumerate(hops) if known]
-    crossing = cross(first.statement, first.moves, links)
+    crossing = cross(first.statement, first.moves, Links.sorted(links))
     left = sum(t.amount("fifo") for t in first.statement.terminals if t.stop == "bridge")
     assert sum(h.dyed for h in crossing.hops) + sum(u.units for u in crossing.unlinked) == left
     for hop in crossing.hops:
@@ -120,6 +132,6 @@ def test_outside_text_in_links_stays_text() -> None:
     first = follow(HERE, theft(leg_move(2)))
     made = link(4, 900, 891)
     hostile = BridgeLink(made.deposit, made.payout, made.tier, made.evidence, 'x"\n[[leg]]\nasset = "evil"', 95)
-    crossing = cross(first.statement, first.moves, [hostile])
+    crossing = cross(first.statement, first.moves, Links.sorted([hostile]))
     (text,) = thefts_beyond(first.statement, crossing, 'a"b\n[[leg]]').values()
     assert len(parse_theft(text.encode(), "t.toml").legs) == 1

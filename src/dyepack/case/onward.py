@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dyepack.patterns.bridges.carry import carry_parts
-from dyepack.patterns.bridges.model import Tier, tx_key
+from dyepack.patterns.bridges.model import tx_key
+from dyepack.patterns.bridges.protocol import PAYS_OFTEN
 
 if TYPE_CHECKING:
-    from dyepack.patterns.bridges.model import BridgeLink
+    from collections.abc import Iterable
+
+    from dyepack.patterns.bridges.model import BridgeLink, Links
     from dyepack.tracing.moves import DyedMove
     from dyepack.tracing.statement import Statement
 
@@ -70,13 +73,15 @@ def _row(hop: Hop) -> dict[str, Any]:
     return dict(zip(HEADER, values, strict=True))
 
 
-def cross(statement: Statement, moves: list[DyedMove], links: list[BridgeLink]) -> Crossing:
+_Deposits = dict[tuple[str, str], list["BridgeLink"]]
+"""Links by the transaction and asset of their deposit."""
+
+
+def cross(statement: Statement, moves: list[DyedMove], links: Links) -> Crossing:
     """Carry what a case left over bridges; leads (tier INFERRED) carry nothing."""
     names = {t.place: t.entity or t.place for t in statement.terminals if t.stop == "bridge"}
-    known: dict[tuple[str, str], list[BridgeLink]] = defaultdict(list)
-    for link in links:
-        if link.deposit.chain == statement.chain:
-            known[tx_key(link.deposit.tx), link.deposit.asset.lower()].append(link)
+    sure = _by_deposit(statement.chain, (*links.protocol, *links.confirmed))
+    leads = _by_deposit(statement.chain, links.inferred)
     parts: dict[int, list[DyedMove]] = defaultdict(list)
     for move in moves:
         if move.stop == "bridge":
@@ -84,19 +89,44 @@ def cross(statement: Statement, moves: list[DyedMove], links: list[BridgeLink]) 
     out = Crossing([], [])
     used: set[int] = set()
     for rows in parts.values():
-        fitting = [link for link in known[tx_key(rows[0].txid), rows[0].asset.lower()]
-                   if id(link) not in used and _fits(link, rows[0])]  # fmt: skip
-        carrying = [link for link in fitting if link.tier is not Tier.INFERRED]
-        if len(carrying) == 1:
-            used.add(id(carrying[0]))
-            dyed = [row.units for row in rows]
-            carried = carry_parts(carrying[0], dyed)
-            out.hops.append(Hop(carrying[0], rows[0].asset, sum(dyed), sum(carried)))
+        key = tx_key(rows[0].txid), rows[0].asset.lower()
+        carrying = [link for link in sure[key] if id(link) not in used and _fits(link, rows[0])]
+        if len(carrying) == 1 or _paid_in_parts(carrying):
+            used |= {id(link) for link in carrying}
+            out.hops += _hops(carrying, rows)
         else:
-            reason = "several links fit" if carrying else "only leads" if fitting else "no link"
+            lead = any(_fits(link, rows[0]) for link in leads[key])
+            reason = "several links fit" if carrying else "only leads" if lead else "no link"
             out.unlinked.append(Unlinked(rows[0].txid, names.get(rows[0].target, rows[0].target), rows[0].asset,
                                          sum(row.units for row in rows), reason))  # fmt: skip
     return out
+
+
+def _paid_in_parts(links: list[BridgeLink]) -> bool:
+    """Whether several links are the several payouts of one deposit, on a bridge that pays so."""
+    first = links[0].deposit if links else None
+    return first is not None and first.bridge in PAYS_OFTEN and all(link.deposit == first for link in links)
+
+
+def _hops(links: list[BridgeLink], rows: list[DyedMove]) -> list[Hop]:
+    """The dye of one deposit over its payouts: the same part of each, the deposit's dye told in proportion to them."""
+    parts = [row.units for row in rows]
+    dyed, paid = sum(parts), sum(link.payout.amount for link in links)
+    hops, seen, told = [], 0, 0
+    for link in links:
+        seen += link.payout.amount
+        share = (dyed * seen // paid if paid else dyed) - told
+        told += share
+        hops.append(Hop(link, rows[0].asset, share, sum(carry_parts(link, parts))))
+    return hops
+
+
+def _by_deposit(chain: str, links: Iterable[BridgeLink]) -> _Deposits:
+    found: _Deposits = defaultdict(list)
+    for link in links:
+        if link.deposit.chain == chain:
+            found[tx_key(link.deposit.tx), link.deposit.asset.lower()].append(link)
+    return found
 
 
 def _fits(link: BridgeLink, move: DyedMove) -> bool:

@@ -27,7 +27,7 @@ def onward(
     from dyepack.case.folder import Case
     from dyepack.case.onward import HEADER, cross, thefts_beyond
     from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK, InputError
-    from dyepack.patterns.bridges.link_files import read_links
+    from dyepack.patterns.bridges.links_csv import read_links
     from dyepack.report.onward import crossing_lines
 
     show.one_form(json=json, csv=csv)
