@@ -14,6 +14,7 @@ import typer
 
 from dyepack import __version__
 from dyepack.cli import show
+from dyepack.cli.bridges import bridges
 from dyepack.cli.case import case_commands
 from dyepack.cli.cashouts import cashouts
 from dyepack.cli.claims import claims_app
@@ -54,6 +55,7 @@ app.add_typer(claims_app, name="claims")
 app.command()(demo)
 app.command()(trace)
 case_commands(app)
+app.command()(bridges)
 app.command()(cashouts)
 app.command()(clusters)
 app.command()(exposure)
