@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyepack.case.mixes import stop_at_mixes
 from dyepack.case.run import Trace, trace
+from dyepack.cli.app import main
 from dyepack.ledger.utxo.address import address_text
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.patterns.coinjoin.detect import family_of, mixes
@@ -23,6 +27,7 @@ from dyepack.tracing.utxo.replay import replay
 from tests.effort import examples
 from tests.outputs import Tx, chains, ledger_of, packed, tx_id
 
+SHARED = Path(__file__).parents[2] / "shared" / "data"
 POOL = 5_000_000
 BLOCK = 600_000
 MIX = 7
@@ -147,3 +152,27 @@ def test_the_search_looks_at_what_poison_reaches_only(ledger: UtxoLedger) -> Non
     plan = UtxoPlan([Origin(int(ledger.tx_output[8]), 1, POOL - 100)])
     assert stop_at_mixes(ledger, plan, TagSet()) == {}
     assert plan.mixes == frozenset()
+
+
+@pytest.mark.shared
+def test_ronin_notes_are_found_in_the_pools_own_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the pool's events every withdrawal after the first dyed note is counted; without them nothing is said."""
+    ronin = SHARED / "ronin-2022"
+    for words in (
+        ["import", "explorer", ronin / "ledger.csv.gz", "--covers", ronin / "addresses.csv", "--ledger",
+         tmp_path / "l"],
+        ["trace", "--ledger", tmp_path / "l", "--theft", "examples/ronin-2022/theft.toml", "--tags",
+         ronin / "addresses.csv", "--out", tmp_path / "c"],
+        ["candidates", tmp_path / "c", "--json"],
+        ["candidates", tmp_path / "c", "--ledger", tmp_path / "l", "--pool-events", SHARED / "tornado", "--json"],
+    ):  # fmt: skip
+        before = capsys.readouterr().out
+        with pytest.raises(SystemExit):
+            main([str(word) for word in words])
+    (alone,) = json.loads(before)
+    (pool,) = json.loads(capsys.readouterr().out)
+    assert (alone["anonymity_set"], alone["others"], alone["candidates"]) == (0, 0, [])
+    assert pool["via"] == "0xa160cdab225685da1d56aa342ad8841c3b53f291"
+    assert pool["anonymity_set"] == 1936
+    assert len(pool["candidates"]) + pool["others"] == 3781
+    assert int(pool["units"]) == 175_099_722755446800772291

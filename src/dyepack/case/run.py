@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dyepack.case.mixes import onward_of, stop_at_mixes
 from dyepack.case.needs import known_tags
+from dyepack.case.pools import pool_onward
 from dyepack.ledger.content import time_text
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.patterns.poisoning import lookalikes, poisoning_notes
@@ -83,6 +84,7 @@ def trace(
         progress("statement")
         statement = build(ledger, resolved, runs, balances, parameters, names, title)
         moves = dyed_moves(ledger, resolved.plan, runs[parameters.rule])
+        statement.onward = [] if parameters.backward else pool_onward(ledger, moves)
         statement.notes += poisoning_notes(lookalikes(ledger, _followed_places(ledger, moves)))
     if live is not None:
         statement.notes.insert(0, _followed(live))

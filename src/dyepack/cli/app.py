@@ -15,6 +15,7 @@ import typer
 from dyepack import __version__
 from dyepack.cli import show
 from dyepack.cli.bridges import bridges
+from dyepack.cli.candidates import candidates
 from dyepack.cli.case import case_commands
 from dyepack.cli.cashouts import cashouts
 from dyepack.cli.claims import claims_app
@@ -56,6 +57,7 @@ app.command()(demo)
 app.command()(trace)
 case_commands(app)
 app.command()(bridges)
+app.command()(candidates)
 app.command()(cashouts)
 app.command()(clusters)
 app.command()(exposure)

@@ -19,6 +19,11 @@ SHOWN = 8
 SHOWN_CANDIDATES = 5
 """Candidates of a mix that a rule speaks for and that a terminal lists."""
 
+COLUMNS = (
+    "kind", "via", "family", "rule", "asset", "went_in_base_units", "anonymity_set", "candidates_in_all", "place", "tx",
+    "time", "base_units", "rules", "confidence", "evidence",
+)  # fmt: skip
+
 CAVEAT = (
     "In a CoinJoin or a pool units lose their identity, so the trace ends there. These are sets in which the money "
     "probably is; no candidate is given an amount, and none of it is in a total."
@@ -48,6 +53,16 @@ def _grade(mix: Onward) -> str:
     return f"{mix.rule}, {mix.evidence}, confidence {mix.confidence}"
 
 
+def probable_table(statement: Statement) -> tuple[list[str], list[list[Any]]]:
+    """One row a candidate that is listed, with the mix that it is of."""
+    return list(COLUMNS), [
+        [mix.kind, mix.via, mix.family, mix.rule, mix.asset, mix.units, mix.anonymity_set,
+         len(mix.candidates) + mix.others, c.place, c.txid, c.time, c.units, " ".join(c.rules), c.confidence,
+         c.evidence]
+        for mix in statement.onward for c in mix.candidates
+    ]  # fmt: skip
+
+
 def probable_rows(statement: Statement, names: Names) -> list[dict[str, Any]]:
     """The rows of the page's section, a mix each."""
     return [
@@ -56,7 +71,7 @@ def probable_rows(statement: Statement, names: Names) -> list[dict[str, Any]]:
             "what": "CoinJoin" if mix.kind == "coinjoin" else "pool",
             "family": mix.family,
             "units": names.exact(mix.asset, mix.units),
-            "set": f"{mix.anonymity_set:,}",
+            "set": f"{mix.anonymity_set:,}" if mix.anonymity_set else "not known",
             "count": counted(len(mix.candidates) + mix.others, "candidate"),
             "others": mix.others,
             "grade": _grade(mix),

@@ -7,7 +7,7 @@ Invariant: no candidate is given a share of the units; every Onward counts all o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 SHOWN = 50
@@ -44,7 +44,7 @@ class Onward:
     rule           id of the rule that recognised it; `confidence`, `evidence` and `measured` are that rule's
     asset, units   what went in under the headline rule, dyed base units, and `deposits`: by which transactions
     anonymity_set  outputs of one value, or notes of the pool that were not withdrawn, among which a unit hides (the
-                   least over what went in)
+                   least over what went in); 0 where no withdrawal is known
     candidates     at most SHOWN, those that a rule speaks for first
     others         how many more there are
     """
@@ -68,8 +68,17 @@ class Onward:
         what = f"the CoinJoin {self.via} ({self.family})" if self.kind == "coinjoin" else (
             f"the pool {self.via} ({self.family})")  # fmt: skip
         count = len(self.candidates) + self.others
-        noun = "outputs" if self.kind == "coinjoin" else "withdrawals"
+        noun = "outputs" if self.kind == "coinjoin" else "withdrawals after that"
+        if not count:
+            return f"went into {what}: its {noun} are not in the ledger, so nothing can be said of what came after"
         return f"went into {what}: probably among its {count:,} {noun}, anonymity set {self.anonymity_set:,}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, amounts as texts of base units."""
+        row = asdict(self)
+        for part in (row, *row["candidates"]):
+            part["units"] = str(part["units"])
+        return row
 
     @staticmethod
     def from_json(row: dict[str, Any]) -> Onward:
