@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dyepack.clusters.multi_input import Clusters, clusters
 from dyepack.ledger.utxo.reader import UtxoLedger
-from dyepack.tags.clusters import Clusters, clusters, structural_coinjoins
+from dyepack.patterns.coinjoin.detect import coinjoin_flags
 from ledgers import DEFAULT_WORK
 from tables import Table, rate, say, show, timed
 from utxo_passes import Given, chain_of, peak
@@ -51,7 +52,7 @@ def cell(way: str, given: Given) -> dict[str, Any]:
     ledger = chain_of(given.transactions, given)
     small = chain_of(1_000, given)
     clusters(small)
-    coinjoins, left_out = timed(lambda: structural_coinjoins(ledger))
+    coinjoins, left_out = timed(lambda: coinjoin_flags(ledger))
     work = {"dyepack": lambda: clusters(ledger, is_coinjoin=left_out),
             "scipy": lambda: scipy_clusters(ledger, left_out)}[way]  # fmt: skip
     seconds: list[float] = []

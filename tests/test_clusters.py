@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dyepack.cli.clusters import clusters as command
+from dyepack.clusters.multi_input import Clusters, Flags, clusters
 from dyepack.errors import LedgerError, UsageError
 from dyepack.ledger.utxo.reader import UtxoLedger
+from dyepack.patterns.coinjoin.detect import coinjoin_flags
+from dyepack.patterns.coinjoin.prefilter import DUST
 from dyepack.synthetic.utxo_economy import chain
-from dyepack.tags.clusters import DUST, Clusters, Flags, clusters, structural_coinjoins
 from dyepack.tags.grades import Grade
 from tests.effort import examples
 from tests.outputs import Tx, chains, in_memory, ledger_of, written
@@ -63,7 +65,7 @@ def merges_of(found: Clusters) -> list[tuple[int, int, int]]:
 
 
 def assert_same(one: Clusters, other: Clusters) -> None:
-    for name in ("cluster", "merge_one", "merge_other", "merge_tx", "left_out"):
+    for name in ("cluster", "merge_one", "merge_other", "merge_tx", "merge_signs", "left_out", "clash"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
@@ -143,9 +145,7 @@ def test_inputs_from_outside_join_and_are_undone() -> None:
 def round_of(inputs: str, outputs: list[int]) -> bool:
     """Whether a transaction that spends from these addresses (a letter each, "-": not known) and makes these values is
     taken for a CoinJoin."""
-    return bool(
-        structural_coinjoins(ledger_of([from_outside([(10**9, name.strip("-")) for name in inputs], outputs, 0)]))[0]
-    )
+    return bool(coinjoin_flags(ledger_of([from_outside([(10**9, name.strip("-")) for name in inputs], outputs, 0)]))[0])
 
 
 def from_outside(inputs: list[tuple[int, str]], outputs: list[int], number: int) -> Tx:
@@ -192,13 +192,13 @@ def test_real_coinjoins_have_the_shape(month: str, kind: str, least: float, most
         owners = [str(numbers.setdefault(script, len(numbers))) for _, script, *_ in spent]
         inputs = [(int(one[0].split("-")[2]), owner) for one, owner in zip(spent, owners, strict=True)]
         txs.append(from_outside(inputs, [int(one[0]) for one in made], len(txs)))
-    found = structural_coinjoins(ledger_of(txs))
+    found = coinjoin_flags(ledger_of(txs))
     assert least <= found.mean() <= most, found.mean()
 
 
 def test_coinjoins_are_left_out_by_any_hook() -> None:
     ledger = in_memory(chain(4_000))
-    shaped = structural_coinjoins(ledger)
+    shaped = coinjoin_flags(ledger)
     for tx in range(ledger.transactions):
         made = ledger.outputs_of(tx)
         counts = Counter(v for v in ledger.output_value[made.start : made.stop].tolist() if v > DUST)
@@ -217,7 +217,7 @@ def test_coinjoins_are_left_out_by_any_hook() -> None:
 def test_a_measured_grade_is_on_every_link() -> None:
     ledger = ledger_of([Tx([], [("a", 5)], 0), Tx([], [("b", 5)], 1), Tx([(0, 0), (1, 0)], [("c", 9)], 1)])
     assert [(k.one, k.other, k.tx, k.evidence, k.confidence) for k in clusters(ledger).explain(1, 0)] == [
-        (1, 0, 2, "E6", 40)
+        (1, 0, 2, "E5", 99)
     ]
     assert clusters(ledger, grade=Grade(87, "E5")).explain(0, 1)[0].confidence == 87
 
@@ -234,7 +234,7 @@ def test_the_command_lists_members(folder: Path, capsys: pytest.CaptureFixture[s
     texts = [ledger.address_text(a) for a in found.members(biggest).tolist()]
     command(texts[3], folder, json=True)
     said = json.loads(capsys.readouterr().out)
-    assert (said["members"], said["size"], said["evidence"]) == (texts, len(texts), "E6")
+    assert (said["members"], said["size"], said["evidence"]) == (texts, len(texts), "E5")
     command(texts[3], folder, csv=True)
     assert [row[0] for row in csv.reader(capsys.readouterr().out.splitlines())] == ["address", *texts]
     command(texts[3], folder, most=4)

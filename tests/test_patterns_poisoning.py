@@ -17,6 +17,7 @@ from dyepack.ledger.manifest import COMPLETE, Manifest
 from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import MoveKind, RawMoves, to_words
 from dyepack.money import Asset
+from dyepack.patterns.confusables import folded
 from dyepack.patterns.poisoning import (
     CONFIDENCE,
     COUNTERFEIT,
@@ -40,6 +41,11 @@ ASSETS = {
     NATIVE: Asset(NATIVE, "ETH", 18), USDT: Asset(USDT, "USDT", 6), FAKE: Asset(FAKE, "usdt", 6),
     LINK: Asset(LINK, "", None), ETHER: Asset(ETHER, "eth", 18),
 }  # fmt: skip
+DISGUISES = ("uѕdt", "UЅDТ", "U\u200bSDT", "ＵＳＤＴ", "USD₮", "ÚŚDT", "U S D T", "U.S.D.T.", "\u202eUSDT\u202c",
+             "𝐔𝐒𝐃𝐓", "U5DT", "USDT\ufe0f", "🔥USDT🔥")  # fmt: skip
+"""Symbols that look like USDT's and are other texts; each is a token of its own below."""
+ASSETS |= {(key := f"0x{n:02x}" + "dd" * 19): Asset(key, text, 6) for n, text in enumerate(DISGUISES)}
+DISGUISED = [key for key in ASSETS if key.endswith("dd" * 19)]
 
 V = "0x" + "77" * 20
 Y = "0xabcde" + "1" * 30 + "54321"
@@ -156,6 +162,39 @@ def test_counterfeits_by_symbol(dealt: str, shown: str, expected: list[str], *, 
         assert ("is said by" in alike.words()) is not incoming
 
 
+@pytest.mark.parametrize("key", DISGUISED)
+def test_counterfeits_in_disguise(key: str) -> None:
+    [alike] = found([Row(0, V, Y, 5_000_000, USDT), Row(9, X, V, 5_000_000, key)])
+    assert (alike.kind, alike.asset) == (COUNTERFEIT, key)
+    assert alike.words().isascii()
+
+
+@pytest.mark.parametrize("symbol", ["USDC", "USDT0x", "TUSD", "U", "USD", "DAI", "🔥", "\u200b", "WUSDT"])
+def test_other_symbols_are_no_disguise(symbol: str) -> None:
+    ledger = ledger_of([Row(0, V, Y, 5_000_000, USDT), Row(9, X, V, 5_000_000, FAKE)])
+    at = next(n for n, asset in enumerate(ledger.assets) if asset.key == FAKE)
+    ledger.manifest.assets[at] = Asset(FAKE, symbol, 6)
+    number = ledger.find_address(V)
+    assert number is not None
+    assert lookalikes(ledger, [number]) == []
+
+
+@given(st.text(max_size=40))
+def test_folding_a_folded_text_changes_nothing(text: str) -> None:
+    assert folded(folded(text)) == folded(text)
+
+
+@given(st.text("ABCDEFGHJKMNPQRTUVWXYZ2346789", max_size=12), st.text("ABCDEFGHJKMNPQRTUVWXYZ2346789", max_size=12))
+def test_plain_symbols_stay_apart(one: str, other: str) -> None:
+    assert (folded(one) == folded(other)) is (one == other)
+
+
+def test_a_symbol_of_any_length_is_folded_quickly() -> None:
+    start = time.perf_counter()
+    assert len(folded("\ufdfa" * 1_000_000)) < 10_000
+    assert time.perf_counter() - start < 1
+
+
 def test_a_place_falls_for_it_each_time_it_sends() -> None:
     rows = [Row(0, V, Y, 10**18), Row(60, X, V, 1), Row(30 * DAY, V, X, 5 * 10**18), Row(31 * DAY, V, X, 10**18)]
     seen = found(rows)
@@ -246,7 +285,7 @@ def plainly(ledger: Ledger, place: int) -> list[tuple[int, str, str]]:
     sent_to: set[int] = set()
     alarms = []
     text = [ledger.address_text(a) for a in range(len(ledger.address_id))]
-    symbol = [asset.symbol.casefold() for asset in ledger.assets]
+    symbol = [folded(asset.symbol) for asset in ledger.assets]
     for move in range(ledger.moves):
         source, target = (ledger.holding_address(int(c[move])) for c in (ledger.move_from, ledger.move_to))
         if source == target or place not in (source, target):
@@ -334,7 +373,9 @@ def test_ten_thousand_poison_pairs_among_twenty_million_innocent_ones() -> None:
         if random.random() < 0.5:
             rows.append(Row(later, fake, victim, random.randint(1, (units - 1) // 100), USDT))
         else:
-            rows.append(Row(later, *random.choice([(fake, victim), (victim, fake)]), units, FAKE))
+            rows.append(
+                Row(later, *random.choice([(fake, victim), (victim, fake)]), units, random.choice([FAKE, *DISGUISED]))
+            )
         poisoned[victim, fake] = real
     busy = [_address(random) for _ in range(5)]
     for place in busy:

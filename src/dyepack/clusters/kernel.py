@@ -1,4 +1,4 @@
-"""The Numba part of clusters.py: addresses of inputs, union-find, the history of merges, equal outputs.
+"""The Numba part of multi_input.py: addresses of inputs, union-find, the history of merges.
 
 Invariant: whether two addresses are joined at a transaction depends only on which were joined before it, never on the
 shape of the union-find, so that equal transactions give equal merges in equal order.
@@ -46,7 +46,7 @@ def input_addresses(txs, tx_input, input_tx, input_index, tx_output, output_addr
 
 
 @leaf
-def _root(parent, address):  # type: ignore[no-untyped-def]
+def find_root(parent, address):  # type: ignore[no-untyped-def]
     """The root of an address; halves the path on the way."""
     at = np.uint64(address)
     while np.uint64(parent[at]) != at:
@@ -69,11 +69,11 @@ def join(txs, offset, address, parent, size, one, other, via, count):  # type: i
         if lo >= hi:
             continue
         first = address[lo]
-        root = _root(parent, first)
+        root = find_root(parent, first)
         for i in range(lo + _ONE, hi):
             if address[i] == _NO_ADDRESS:
                 continue
-            with_root = _root(parent, address[i])
+            with_root = find_root(parent, address[i])
             if with_root == root:
                 continue
             one[count], other[count], via[count] = first, address[i], txs[k]
@@ -93,7 +93,7 @@ def smallest(parent, named):  # type: ignore[no-untyped-def]
     last = np.uint64(max(len(parent), 1) - 1)
     for a in range(np.uint64(len(parent))):
         prefetch(parent, np.uint64(parent[min(a + AHEAD, last)]))
-        root = _root(parent, np.uint32(a))
+        root = find_root(parent, np.uint32(a))
         if named[root] == NEVER:
             named[root] = np.uint32(a)
         found[a] = named[root]
@@ -144,43 +144,3 @@ def spenders(addresses, address_offset, address_output, output_spender):  # type
                 found[count] = spender
                 count += 1
     return found[:count]
-
-
-@leaf
-def _repeated(ordered, above):  # type: ignore[no-untyped-def]
-    """(how often the most frequent of some ascending values stands there, how many stand there more than once).
-
-    Only values over `above` count.
-    """
-    best = many = start = 0
-    for i in range(1, len(ordered) + 1):
-        if i == len(ordered) or ordered[i] != ordered[start]:
-            run = i - start
-            if run > 1 and ordered[start] > above:
-                best = max(best, run)
-                many += run
-            start = i
-    return best, many
-
-
-@leaf
-def _distinct(ordered):  # type: ignore[no-untyped-def]
-    """How many of some ascending addresses differ; those that nobody knows count as different."""
-    found = 0
-    for i in range(len(ordered)):
-        if i == 0 or ordered[i] != ordered[i - 1] or ordered[i] == _NO_ADDRESS:
-            found += 1
-    return found
-
-
-@kernel
-def equal_outputs(txs, offset, address, tx_output, output_value, least, dust):  # type: ignore[no-untyped-def]
-    """For each transaction whether it has the shape of a CoinJoin (clusters.structural_coinjoins says which)."""
-    found = np.zeros(len(txs), np.bool_)
-    for k in range(len(txs)):
-        tx = np.uint64(txs[k])
-        made = tx_output[tx + _ONE] - tx_output[tx]
-        equal, many = _repeated(np.sort(output_value[tx_output[tx] : tx_output[tx + _ONE]]), dust)
-        if equal >= least and 2 * many + 1 >= made:
-            found[k] = _distinct(np.sort(address[offset[k] : offset[k + 1]])) >= equal
-    return found

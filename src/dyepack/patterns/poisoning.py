@@ -6,9 +6,10 @@ more, shows up in v's history, so that v may copy x for y the next time:
   counterfeit  a token passes between x and v (either way: its contract may say anything) whose symbol is that of what
                passed between v and y, or of the native coin, though its contract is another
   fell_for_it  later v itself sends to x, to which it had not sent before x was found out
-Symbols are compared without letter case; confusable letters are not looked through yet. Transfers of nothing are not
-in a ledger, so what they prepared is not seen here. Only an earlier transaction counts as before: inside one the order
-of moves is a convention. What is found counts as no dealing, so look-alikes are not imitated themselves.
+Symbols are compared as they look (confusables.py): letters of other scripts, accents, invisible signs, blanks and
+letter case make no difference. Transfers of nothing are not in a ledger, so what they prepared is not seen here. Only
+an earlier transaction counts as before: inside one the order of moves is a convention. What is found counts as no
+dealing, so look-alikes are not imitated themselves.
 Where a time is missing 7,200 blocks stand for 24 hours, as on Ethereum; on faster chains that is less time, so less
 is found.
 
@@ -30,6 +31,7 @@ import numpy as np
 from dyepack.errors import quoted
 from dyepack.ledger.content import time_text
 from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.patterns.confusables import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
     from dyepack.ledger.schema import I64, U8, U32
 
-METHOD = "look-alike addresses, first 3 and last 4 digits within 24 h (version 1)"
+METHOD = "look-alike addresses, first 3 and last 4 digits within 24 h (version 2)"
 CONFIDENCE = 70
 EVIDENCE = "E5"
 MEASURED = (
@@ -121,7 +123,7 @@ def lookalikes(ledger: Ledger, places: Iterable[int]) -> list[Lookalike]:
     """
     if ledger.manifest.address_format != "hex" or ledger.address_id.shape[1] < _LEAST_WIDTH:
         return []
-    symbols = [asset.symbol.casefold() for asset in ledger.assets]
+    symbols = [folded(asset.symbol) for asset in ledger.assets]
     found: list[tuple[int, int, Lookalike]] = []
     for place, moves in _suspects(ledger, np.unique(np.fromiter(places, np.int64))):
         watch = _Watch(symbols)

@@ -38,8 +38,9 @@ MOST_OTHERS = 10
 ROUND = 10**8
 """A tenth of a gwei: gas stations proposed whole multiples of it, so such a price is nobody's own choice."""
 MEASURED = (
-    "measured on generated pools whose bystanders are assumed (52,385 withdrawals; wrong: pairs of a withdrawal and a "
-    "depositor that is not its owner; decoy: such pairs where no link is left)"
+    "measured on generated pools whose bystanders are assumed, and on which the bounds for round prices and hubs were "
+    "chosen (52,385 withdrawals; wrong: pairs of a withdrawal and a depositor that is not its owner; decoy: such pairs "
+    "where no link is left)"
 )
 SOURCE = "Tutela (methods.md 3.4)"
 
