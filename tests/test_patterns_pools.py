@@ -431,6 +431,13 @@ def test_a_deposit_seen_at_the_router_only_makes_a_history_that_is_not_whole() -
     assert "1 deposits are seen at a router only" in one.notes[0]
 
 
+def test_a_ledger_that_begins_after_the_deposits_keeps_what_came_in_and_says_so() -> None:
+    late = [Move(1, "pool", "c", 100, kind=MoveKind.INTERNAL), Move(2, "a", "pool", 100)]
+    (one,) = from_ledger(ledger_of(late), [NAMED], [ROUTER])
+    assert (len(one.deposits), len(one.withdrawals), one.whole) == (1, 0, False)
+    assert one.notes == ("test: the ledger does not hold all events of this pool",)
+
+
 def test_a_ledger_without_the_pool_has_no_history_of_it() -> None:
     assert from_ledger(ledger_of([Move(1, "a", "b", 100)]), [NAMED], [ROUTER]) == []
 

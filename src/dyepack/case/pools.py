@@ -10,9 +10,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dyepack.patterns.pools.candidates import Candidates, onward
-from dyepack.patterns.pools.history import with_facts
-from dyepack.patterns.pools.in_ledger import from_ledger, senders
-from dyepack.patterns.pools.known import known_pools
+from dyepack.patterns.pools.dealings import dealings_in, share_spending
+from dyepack.patterns.pools.of_ledger import depositors_of, dyed_lots, histories_of
 from dyepack.tracing.onward import SHOWN, Candidate, Onward
 
 if TYPE_CHECKING:
@@ -35,13 +34,16 @@ def pool_onward(ledger: Ledger, moves: list[DyedMove], events: Iterable[History]
     into = [m for m in moves if m.stop == "mixer" and m.kind != "fee"]
     if not into:
         return []
-    given = {history.pool.address: history for history in events}
-    shown = {history.pool.address: history for history in from_ledger(ledger, known_pools())}
-    histories = [with_facts(h, senders(ledger, h)) for h in (shown | given).values()]
+    histories = histories_of(ledger, events)
     dyed: dict[str, int] = defaultdict(int)
     for move in into:
         dyed[move.txid] += move.units
-    found = onward(histories, list(dyed))
+    depositors = depositors_of(histories)
+    recipients = {bytes(row) for h in histories for row in h.withdrawals.to}
+    found = onward(
+        histories, list(dyed), dealings=dealings_in(ledger, depositors | recipients),
+        lots=dyed_lots(moves, depositors), recipients=share_spending(ledger, recipients),
+    )  # fmt: skip
     return [row for history in histories if (row := _of_pool(history, found, dyed)) is not None]
 
 

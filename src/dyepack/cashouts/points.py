@@ -17,6 +17,7 @@ from dyepack.cashouts.outputs import outputs_after
 from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.patterns.deposits import deposit_addresses
 from dyepack.tags.model import TagKind
+from dyepack.tags.naming import service_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,7 +116,7 @@ class _Look:
         number = ledger.find_address(address) if ledger is not None and address else None
         if ledger is None or number is None or isinstance(ledger, UtxoLedger):
             return set()
-        known = {ledger.find_address(place): name for place, name in self.services.items() if place != address}
+        known = {ledger.find_address(place): service_name(n) for place, n in self.services.items() if place != address}
         hot = {place: name for place, name in known.items() if place is not None}
         found = deposit_addresses(ledger, [number], hot=hot)
         return {place for finding in found for place in finding.places[1:]}

@@ -28,6 +28,7 @@ from dyepack.cli.import_bitcoin import bitcoin
 from dyepack.cli.incidents import incidents_app
 from dyepack.cli.ledger import import_app, ledger_app
 from dyepack.cli.onward import onward
+from dyepack.cli.patterns import patterns
 from dyepack.cli.trace import trace
 from dyepack.cli.value import convert, value
 from dyepack.errors import EXIT_FAILURE, EXIT_INTERRUPTED, DyepackError
@@ -62,6 +63,7 @@ app.command()(cashouts)
 app.command()(clusters)
 app.command()(exposure)
 app.command()(onward)
+app.command()(patterns)
 app.command()(value)
 app.command()(convert)
 app.command()(head)

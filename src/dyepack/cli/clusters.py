@@ -12,6 +12,7 @@ from dyepack.cli import show
 if TYPE_CHECKING:
     from dyepack.clusters.actors import Actor, Conflict
     from dyepack.clusters.multi_input import Clusters, Link
+    from dyepack.ledger.open import AnyLedger
     from dyepack.ledger.utxo.reader import UtxoLedger
 
 _MOST_CONFLICTS = 5
@@ -74,7 +75,7 @@ def clusters(
         _members(found, one, most, json=json, csv=csv)
 
 
-def find_address(ledger: UtxoLedger, text: str) -> int:
+def find_address(ledger: AnyLedger, text: str) -> int:
     """The id of an address; UsageError if the ledger does not hold it."""
     from dyepack.errors import UsageError, quoted
 
@@ -82,7 +83,7 @@ def find_address(ledger: UtxoLedger, text: str) -> int:
     if found is None:
         raise UsageError(
             f"address {quoted(text)} is not in the ledger",
-            remedy=f"check it (the ledger is of {ledger.manifest.network}), or import its history",
+            remedy=f"check it (the ledger is of {ledger.manifest.network or ledger.chain}), or import its history",
         )
     return found
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from dyepack.ledger.manifest import COMPLETE
 from dyepack.ledger.schema import AFTER_TRANSACTIONS, NOWHERE, MoveKind
-from dyepack.patterns.pools.history import UNKNOWN, Deposits, Withdrawals, checked
+from dyepack.patterns.pools.history import UNKNOWN, Deposits, Withdrawals, checked, possible
 from dyepack.patterns.pools.known import ROUTERS
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class _Found:
 def from_ledger(ledger: Ledger, pools: Iterable[Pool], routers: Sequence[str] = ROUTERS) -> list[History]:
     """The history of each pool that the ledger shows events of, in the order given.
 
-    The ledger must have 20-byte addresses and 32-byte transaction hashes; others hold no such pool. InputError where
-    the moves cannot be a pool's history while its own moves are said to be complete.
+    The ledger must have 20-byte addresses and 32-byte transaction hashes; others hold no such pool. Where the pool's
+    own moves are not complete, or begin too late to be a history, only its deposits are kept, and a note says so.
     """
     if ledger.address_id.shape[1] != _ADDRESS or ledger.tx_id.shape[1] != 32:
         return []
@@ -158,12 +158,12 @@ def _history(ledger: Ledger, pool: Pool, holding: int | None, found: _Found) -> 
         notes.append(f"{pool.name}: {found.by_router:,} deposits are seen at a router only")
     deposits = _deposits(ledger, sorted(found.deposits, key=lambda row: row[1]))
     withdrawals = _withdrawals(ledger, found.withdrawals)
-    if not complete:
-        notes.append(f"{pool.name}: the ledger does not hold all events of this pool")
-        # Withdrawals without their deposits are no history: only what came in is kept.
-        withdrawals = _withdrawals(ledger, [])
-    history = checked(pool, deposits, withdrawals, f"ledger of {ledger.chain}", notes)
-    return replace(history, whole=complete)
+    if complete and not (possible(deposits, withdrawals) < 1).any():
+        return replace(checked(pool, deposits, withdrawals, f"ledger of {ledger.chain}", notes), whole=True)
+    # Withdrawals without their deposits are no history: only what came in is kept.
+    notes.append(f"{pool.name}: the ledger does not hold all events of this pool")
+    history = checked(pool, deposits, _withdrawals(ledger, []), f"ledger of {ledger.chain}", notes)
+    return replace(history, whole=False)
 
 
 def _deposits(ledger: Ledger, rows: list[tuple[int, int, int]]) -> Deposits:

@@ -1,0 +1,56 @@
+"""Pools as an account ledger and a trace over it show them: histories with senders, lots, structured deposits.
+
+Invariant: one lot for each dyed move that a trace carried to a depositor; nothing is taken from outside the ledger.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from dyepack.ledger.content import hex_bytes
+from dyepack.patterns.pools.history import with_facts
+from dyepack.patterns.pools.in_ledger import from_ledger, senders
+from dyepack.patterns.pools.known import known_pools
+from dyepack.patterns.pools.link import view
+from dyepack.patterns.pools.structured import Lot, findings, structured_deposits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dyepack.ledger.reader import Ledger
+    from dyepack.patterns.finding import Finding
+    from dyepack.patterns.pools.history import History
+    from dyepack.tracing.moves import DyedMove
+
+_WIDTH = 20
+
+
+def histories_of(ledger: Ledger, events: Iterable[History] = ()) -> list[History]:
+    """The history of each known pool: that of `events` where given, else what the ledger shows; senders are its own."""
+    given = {history.pool.address: history for history in events}
+    shown = {history.pool.address: history for history in from_ledger(ledger, known_pools())}
+    return [with_facts(history, senders(ledger, history)) for history in (shown | given).values()]
+
+
+def depositors_of(histories: Iterable[History]) -> set[bytes]:
+    """The addresses (20 bytes) that sent deposits, as far as known."""
+    return {bytes(row) for history in histories for row in history.deposits.sender} - {bytes(_WIDTH)}
+
+
+def dyed_lots(moves: Iterable[DyedMove], depositors: set[bytes]) -> list[Lot]:
+    """The dyed units that each depositor received, move by move."""
+    lots = []
+    for move in moves:
+        raw = hex_bytes(move.target, _WIDTH) if move.stop == "carried" else None
+        if raw is not None and raw in depositors:
+            when = int(datetime.fromisoformat(move.time).replace(tzinfo=UTC).timestamp()) if move.time else -1
+            lots.append(Lot(raw, move.asset, move.units, when))
+    return lots
+
+
+def structured_of(ledger: Ledger, moves: Iterable[DyedMove]) -> list[Finding]:
+    """The dyed sums that were cut into notes and paid into pools within a day."""
+    histories = histories_of(ledger)
+    seen = view(histories)
+    return findings(seen, structured_deposits(seen, dyed_lots(moves, depositors_of(histories))))
