@@ -103,6 +103,7 @@ def transfers(
     decimals: Annotated[int, typer.Option(help="Digits after the point of amounts.", min=0, max=77)] = 0,
     column: Annotated[list[str] | None, typer.Option(help="OUR=THEIRS, for time, block, tx, from, to, asset, amount, "
                                                           "index or kind; several times.")] = None,
+    day: Annotated[str, typer.Option(help="The day (UTC) of all rows of a file without times, as 2016-08-02.")] = "",
     covers: Covers = None, replace: Replace = False, json: AsJson = False,
 ) -> None:  # fmt: skip
     """Any list of transfers: columns time, tx, from, to, amount; there may be block, asset, index, kind.
@@ -112,6 +113,7 @@ def transfers(
 
     Without an index column, rows that are equal in every column are one transfer listed twice (dropped and counted).
     """
+    from dyepack.cli.value import day_of
     from dyepack.errors import UsageError
     from dyepack.ledger.writer import check_place
     from dyepack.money import Asset
@@ -122,13 +124,14 @@ def transfers(
     pairs = [text.split("=", 1) for text in column or []]
     if any(len(p) != 2 for p in pairs):
         raise UsageError("--column wants OUR=THEIRS", remedy="write for example --column tx=Tx_hash")
+    of_day = day_of(day, "--day") if day else None
     check_place(ledger, replace=replace)
     covered = read_coverage(covers) if covers else None
     clock = show.Clock()
     native = Asset(asset, asset, decimals)
     with show.steps("importing", 2) as step:
         step("reading")
-        imported = import_transfers(file, asset=native, columns={p[0]: p[1] for p in pairs})
+        imported = import_transfers(file, asset=native, columns={p[0]: p[1] for p in pairs}, day=of_day)
         step("writing the ledger")
         made = store(imported, ledger, chain=chain, files=[file], native=native, replace=replace,
                      covers=covered)  # fmt: skip

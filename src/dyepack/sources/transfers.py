@@ -1,7 +1,7 @@
 """Plain tables of transfers, one row for each move: CSV, CSV.gz or Parquet; the caller may name the columns.
 
 column   needed  holds
-time     yes     seconds since 1970, "2023-01-13 20:34:11" or ISO 8601, UTC
+time     yes*    seconds since 1970, "2023-01-13 20:34:11" or ISO 8601, UTC
 block    no      block number; without it, the day of `time` since 1970
 tx       yes     transaction hash or reference: 0x and 64 hexadecimal digits throughout, or text (64 bytes)
 from     yes     who pays: 0x and 40 hexadecimal digits throughout, or text; empty only for kind "issue"
@@ -11,6 +11,8 @@ asset    no      key of the asset; without it, the one that the caller names
 index    no      log or line number in the transaction
 kind     no      value, token, internal, fee or issue; without it, value
 
+*) unless the user says the one day that all rows are of.
+
 Without an index a row is known by its content only: rows that are equal in every column of the file are one
 transfer, the copies are dropped and counted, and the index is the row's ordinal within its transaction.
 
@@ -19,6 +21,8 @@ Invariant: rows = moves + oversize + oversize_duplicates + zero_value + exact_du
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from datetime import time as clock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +50,7 @@ from dyepack.sources.table import Layout, Table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     import numpy.typing as npt
@@ -62,33 +67,44 @@ _KINDS = {kind.name.lower(): int(kind) for kind in MoveKind}
 _DAY = 86_400
 
 
-def import_transfers(path: Path, *, asset: Asset, columns: Mapping[str, str] | None = None) -> Import:
+def import_transfers(
+    path: Path, *, asset: Asset, columns: Mapping[str, str] | None = None, day: date | None = None
+) -> Import:
     """Read a table of transfers; `columns` gives the file's name for a column of the list above.
 
-    `asset` is moved by rows that name none, and its decimals are those of every amount (None: base units).
+    `asset` is moved by rows that name none, and its decimals are those of every amount (None: base units). `day` (UTC)
+    is that of every row of a file without a column of times.
     """
     names = {name: name for name in NEEDED + OPTIONAL} | dict(columns or {})
     named = tuple(columns or ())
     unknown = [name for name in named if name not in NEEDED + OPTIONAL]
     if unknown:
         raise InputError(path, f"cannot map {unknown}", remedy=f"the names are {', '.join(NEEDED + OPTIONAL)}")
-    required = tuple(names[name] for name in NEEDED + OPTIONAL if name in NEEDED or name in named)
+    needed = [name for name in NEEDED if name != "time" or day is None]
+    required = tuple(names[name] for name in NEEDED + OPTIONAL if name in needed or name in named)
     table = read_table(path, Layout("a table of transfers", required, tuple(names.values()), everything=True))
     result = Import(rows=table.rows, notes=[table.note] if table.note else [])
-    _add_rows(table, {name: table[column] for name, column in names.items() if column in table}, asset, result)
+    have = {name: table[column] for name, column in names.items() if column in table}
+    _add_rows(table, have, asset, result, day if "time" not in have else None)
     used = [key for moves in result.moves for key in moves.assets] + [move.asset for move in result.oversize]
     result.assets = {key: asset if key == asset.key else Asset(key, key, asset.decimals) for key in dict.fromkeys(used)}
     return result
 
 
-def _add_rows(table: Table, have: Mapping[str, Column], asset: Asset, result: Import) -> None:
+def _add_rows(table: Table, have: Mapping[str, Column], asset: Asset, result: Import, day: date | None) -> None:
     result.tx_format, (ids,), (named,) = _ids([have["tx"]], HASH, "a transaction reference")
     result.address_format, (senders, receivers), present = _ids([have["from"], have["to"]], ADDRESS, "an address")
     kind = choices(have["kind"], _KINDS, "a kind of move").astype(np.uint8) if "kind" in have else None
     _refuse_empty(have, named, present, kind)
     (transaction,), _ = encode([ids])
     (sender, receiver), addresses = encode([senders, receivers])
-    time = times(have["time"])
+    if day is None:
+        time = times(have["time"])
+    else:
+        time = np.full(table.rows, int(datetime.combine(day, clock(), UTC).timestamp()), np.int64)
+        result.notes.append(
+            f"the table has no times: every transfer is of {day}, as the user says, in the file's order"
+        )
     block = whole_numbers(have["block"], what="a block number") if "block" in have else time // _DAY
     if "block" not in have:
         result.notes.append("the table has no block column: the day of each transfer stands for it")

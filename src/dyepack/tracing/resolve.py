@@ -17,6 +17,7 @@ from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.money import parse_units
 from dyepack.tracing.plan import FOLLOW, Declared, Plan
 from dyepack.tracing.terminals import Stop
+from dyepack.tracing.theft import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dyepack.ledger.open import AnyLedger
     from dyepack.ledger.reader import Ledger
     from dyepack.money import Asset
+    from dyepack.tracing.sums import Ints
     from dyepack.tracing.theft import Deposit, Leg, LegMove, Outflow, Theft
 
 
@@ -167,9 +169,7 @@ def _parts(ledger: Ledger, theft: Theft, asset: int, spec: LegMove, moves: list[
 
 
 def _outflow(ledger: Ledger, theft: Theft, asset: int, spec: Outflow) -> list[int]:
-    holding = ledger.find_holding(named_address(ledger, theft.id, spec.address), asset)
-    codes = ledger.entries(holding) if holding is not None else np.zeros(0, np.uint32)
-    moves = (codes[(codes & 1) == 0] >> 1).astype(np.int64)
+    moves = _moves_out(ledger, theft, asset, spec.address)
     moves = moves[ledger.move_kind[moves] != MoveKind.FEE]
     time = ledger.tx_time[ledger.move_tx[moves]]
     keep = np.ones(len(moves), bool)
@@ -183,6 +183,17 @@ def _outflow(ledger: Ledger, theft: Theft, asset: int, spec: Outflow) -> list[in
             remedy="check the address, the asset and the times",
         )
     return [int(m) for m in moves[keep]]
+
+
+def _moves_out(ledger: Ledger, theft: Theft, asset: int, address: str) -> Ints:
+    """Every move of an asset out of an address, or (ANY) out of any."""
+    if address == ANY:
+        known = np.flatnonzero(ledger.move_from != NOWHERE)
+        of_asset = ledger.holding_key[ledger.move_from[known]] >> np.uint64(32) == asset
+        return np.asarray(known[of_asset], np.int64)
+    holding = ledger.find_holding(named_address(ledger, theft.id, address), asset)
+    codes = ledger.entries(holding) if holding is not None else np.zeros(0, np.uint32)
+    return np.asarray(codes[(codes & 1) == 0] >> 1, np.int64)
 
 
 def _declared(ledger: Ledger, theft: Theft, asset: int, leg: int, deposit: Deposit) -> Declared:

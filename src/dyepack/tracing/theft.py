@@ -16,7 +16,7 @@
     units = "250000"                        # optional: only so many base units of it were stolen (or `amount`)
 
     [[leg.outflow]]                         # every move of the asset out of an address
-    address = "0x..."
+    address = "0x..."                       # or "any": out of every address (a ledger of the theft's moves alone)
     since = 2023-01-13T20:00:00Z            # optional, as is `until` (both included)
 
     [[leg.deposit]]                         # units that arrived by a way the ledger does not show
@@ -39,6 +39,7 @@ from typing import Any
 
 from dyepack.errors import InputError, quoted
 
+ANY = "any"
 _LARGEST = 16 << 20
 _DOTS = 40
 
@@ -61,7 +62,10 @@ class LegMove:
 
 @dataclass(frozen=True, slots=True)
 class Outflow:
-    """Every move of a leg's asset out of an address, between two times (seconds UTC, included)."""
+    """Every move of a leg's asset out of an address, between two times (seconds UTC, included).
+
+    `address` ANY stands for every address: of use on a ledger that holds the theft's own moves and nothing else.
+    """
 
     address: str
     since: int | None = None

@@ -29,6 +29,7 @@ from dyepack.tracing.resolve import (
     stop_places,
     too_much_stolen,
 )
+from dyepack.tracing.theft import ANY
 from dyepack.tracing.utxo.plan import Origin, UtxoPlan
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ def _outputs_of(ledger: UtxoLedger, theft: Theft, spec: LegMove, victims: set[in
 
 
 def _outflow(ledger: UtxoLedger, theft: Theft, spec: Outflow, victims: set[int]) -> list[int]:
+    if spec.address == ANY:
+        raise TheftError(f"theft {quoted(theft.id)}: on a ledger of outputs an outflow names its address",
+                         remedy="name the address, or the stolen outputs by [[leg.move]]")  # fmt: skip
     address = named_address(ledger, theft.id, spec.address)
     found: list[int] = []
     timed = spec.since is not None or spec.until is not None
