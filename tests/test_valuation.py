@@ -6,6 +6,7 @@ import csv
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_a_currency_needs_no_price() -> None:
 def test_values_are_exact(units: int, price: Decimal, decimals: int) -> None:
     value = book(series({0: str(price)})).value(Asset("native", "", decimals), units, DAY, "USD")
     assert value.amount is not None
-    assert value.amount * 10**decimals * 10**8 == units * int(price * 10**8)
+    assert Fraction(value.amount) == units * Fraction(price) / 10**decimals
 
 
 def test_values_of_two_currencies_cannot_be_added() -> None:
