@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from dyepack.cli.app import main
 from dyepack.ledger.reader import Ledger
 from dyepack.synthetic.story import Incident, tell
 from dyepack.synthetic.truth import Bounded
+from dyepack.tags.model import TagKind, TagSet
 from dyepack.tracing.resolve import Parameters
 from dyepack.tracing.rules import ALLOCATING, RULES
 from dyepack.tracing.statement import Statement, Terminal
@@ -350,3 +352,21 @@ def test_ronin_passes_the_sanctioned_addresses(ronin: Path) -> None:
     assert len(listed) == 8
     on_path = {m.target for m in Case(ronin / "K").moves() if m.units}
     assert listed <= on_path
+
+
+def test_a_delisted_mixer_ended_a_trace_then_and_does_not_now(demo: Path, follow: Follow) -> None:
+    """Withdrawn tags end no trace, but one that is asked for as of a day on which they stood."""
+    known = follow().tags
+    mixers = {t.address for t in known.tags if t.kind is TagKind.MIXER}
+    assert mixers
+    delisted = TagSet()
+    delisted.add(replace(t, withdrawn="2025-03-21") if t.address in mixers else t for t in known.tags)
+
+    def stopped(day: str) -> int:
+        parameters = Parameters(tags_as_of=day)
+        found = trace(Ledger.open(demo / "ledger"), follow().thefts, delisted, parameters)
+        return sum(t.stop == "mixer" for t in found.statement.terminals if t.place in mixers)
+
+    assert stopped("2025-03-20") > 0
+    assert stopped("2025-03-21") == 0
+    assert stopped("") == 0

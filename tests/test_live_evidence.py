@@ -146,7 +146,7 @@ def test_an_interrupted_fetch_goes_on_where_it_was(tmp_path: Path) -> None:
         server.rpc(double)
         before = server.hits
         assert rpc(server.url, part, numbers(1000)) == answers
-        assert server.hits - before == 5
+        assert server.hits - before in {5, 6}  # the one on its way may reach a busy server only now
         part.close()
         with Evidence(tmp_path / "part", write=False) as again:
             assert rpc(server.url, again, numbers(1000), offline=True) == answers

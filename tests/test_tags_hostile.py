@@ -1,4 +1,4 @@
-"""Outside text in tags: labels come back raw, look-alike addresses never match and are never lost."""
+"""Outside text in tags: labels come back raw, look-alike addresses are mended or match nothing, none is lost."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import csv
 import hashlib
 import json
 import tempfile
+from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyepack.errors import InputError
@@ -88,37 +89,75 @@ def test_half_an_emoji_is_replaced_and_hashed(tmp_path: Path) -> None:
     assert roundtrip(got.tags) == got.tags
 
 
-LOOKALIKES = {
-    "zero width": ("0x" + "ab" * 10 + "\u200b" + "ab" * 10, "U+200B (ZERO WIDTH SPACE)"),
-    "cyrillic": ("0x" + "ab" * 19 + "а" + "b", "U+0430 (CYRILLIC SMALL LETTER A)"),
-    "bidi": ("\u202e" + A, "U+202E (RIGHT-TO-LEFT OVERRIDE)"),
-    "full width": ("０x" + "ab" * 20, "U+FF10 (FULLWIDTH DIGIT ZERO)"),
-    "no-break blank": (A + "\u00a0", "U+00A0 (NO-BREAK SPACE)"),
-    "escape": ("\x1b" + A, "U+001B (no name)"),
+EIP55 = "0x8589427373D6D84E98730D7795D8f6f8731FDA16"
+WRONG = "0x8589427373d6D84E98730D7795D8f6f8731FDA16"
+BTC = "bc1qpy4jwethqenp4r7hqls660wy8287vw0my32lmy"
+MENDED = {
+    "zero width": ("0x" + "ab" * 10 + "\u200b" + "ab" * 10, "U+200B (ZERO WIDTH SPACE)", A),
+    "cyrillic": ("0x" + "ab" * 19 + "а" + "b", "U+0430 (CYRILLIC SMALL LETTER A)", A),
+    "bidi": ("\u202e" + A, "U+202E (RIGHT-TO-LEFT OVERRIDE)", A),
+    "full width": ("０x" + "ab" * 20, "U+FF10 (FULLWIDTH DIGIT ZERO)", A),
+    "no-break blank": (A + "\u00a0", "U+00A0 (NO-BREAK SPACE)", A),
+    "escape": ("\x1b" + A, "U+001B (no name)", A),
+    "checksum after mending": (EIP55.replace("E", "Е"), "U+0415 (CYRILLIC CAPITAL LETTER IE)", EIP55.lower()),
+    "bech32": (BTC.replace("p", "р"), "U+0440 (CYRILLIC SMALL LETTER ER)", BTC),
+    "base58": ("ТUCsTq7TofTCJRRoHk6RvhMoS2mJLm5Yzq", "U+0422 (CYRILLIC CAPITAL LETTER TE)",
+               "TUCsTq7TofTCJRRoHk6RvhMoS2mJLm5Yzq"),
+    "many": ("\u200b\u200c\u200d\u2060" + A, "1 other odd signs", A),
+}  # fmt: skip
+UNMATCHED = {
     "ellipsis": ("0xabab…abab", "U+2026 (HORIZONTAL ELLIPSIS)"),
     "long": ("x" * 257, "has 257 characters"),
+    "bad checksum after mending": (WRONG.replace("E", "Е"), "U+0415 (CYRILLIC CAPITAL LETTER IE)"),
+    "bad base58 after mending": ("1Mn386ue8о3mW9866octLNP8HFqcYsphJCV", "U+043E (CYRILLIC SMALL LETTER O)"),
+    "no shape": ("accоunt", "U+043E (CYRILLIC SMALL LETTER O)"),
+    "no stand-in": (A[:-1] + "比", "U+6BD4 (CJK UNIFIED IDEOGRAPH-6BD4)"),
 }
 
 
-@pytest.mark.parametrize("case", LOOKALIKES)
-def test_lookalike_addresses_are_named_and_not_matched(tmp_path: Path, case: str) -> None:
-    address, why = LOOKALIKES[case]
+def forms_of_a_list(folder: Path, address: str) -> list[tuple[Path, int]]:
+    """Four formats that hold A and then the address, with the line of the address."""
     entry = '{"name": "x", "labels": []}'
     texts = {
-        "a.csv": f"address,label\n{A},x\n{address},evil\n",
-        "a.txt": f"{A}\n{address}\n",
-        "a.json": f'["{A}",\n{json.dumps(address)}]',
-        "b.json": f'{{"{A}": {entry},\n{json.dumps(address)}: {entry}}}',
+        "a.csv": f"address,label\n{A[:-1]}c,x\n{address},evil\n",
+        "a.txt": f"{A[:-1]}c\n{address}\n",
+        "a.json": f'["{A[:-1]}c",\n{json.dumps(address)}]',
+        "b.json": f'{{"{A[:-1]}c": {entry},\n{json.dumps(address)}: {entry}}}',
     }
     for name, text in texts.items():
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8", newline="")
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    return [(folder / name, 3 if name == "a.csv" else 2) for name in texts]
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_lookalike_addresses_are_mended_where_nothing_is_guessed_and_it_is_said(tmp_path: Path, case: str) -> None:
+    address, why, matched = MENDED[case]
+    for path, line in forms_of_a_list(tmp_path, address):
         got = load(path)
-        line = 3 if name == "a.csv" else 2
-        assert list(got.addresses()) == [A], name
-        assert any(f"line {line}: address" in note and why in note for note in got.notes), name
-        assert any("1 rows are kept out of matching" in note for note in got.notes), name
-        assert all(note.isascii() and note.isprintable() for note in got.notes), name
+        assert list(got.addresses()) == [A[:-1] + "c", matched], path.name
+        tag = got.tags[1]
+        assert (tag.raw, why in tag.flaw, f"mended, and matched as {matched}" in tag.flaw) == (address, True, True)
+        assert got.find(address) == got.find(matched) == [tag]
+        assert any(f"line {line}: address" in note and why in note for note in got.notes), path.name
+        assert any("1 rows have something wrong" in note for note in got.notes), path.name
+        assert all(note.isascii() and note.isprintable() for note in got.notes), path.name
+        assert roundtrip(got.tags) == got.tags
+
+
+@pytest.mark.parametrize("case", UNMATCHED)
+def test_addresses_that_cannot_be_mended_are_kept_as_written_and_match_nothing(tmp_path: Path, case: str) -> None:
+    address, why = UNMATCHED[case]
+    for path, line in forms_of_a_list(tmp_path, address):
+        got = load(path)
+        assert list(got.addresses()) == [A[:-1] + "c"], path.name
+        (tag,) = got.unmatched
+        assert (tag.address, tag.raw, tag.flaw.endswith("; not matched")) == ("", address[:256], True)
+        assert got.find(address) == []
+        assert any(f"line {line}: address" in note and why in note for note in got.notes), path.name
+        assert any("1 rows are kept out of matching" in note for note in got.notes), path.name
+        assert all(note.isascii() and note.isprintable() for note in got.notes), path.name
+        write_csv(tmp_path / "back.csv", got.every())
+        assert list(load(tmp_path / "back.csv").every()) == list(got.every())
 
 
 def test_many_lookalikes_each_keep_their_line(tmp_path: Path) -> None:
@@ -128,6 +167,7 @@ def test_many_lookalikes_each_keep_their_line(tmp_path: Path) -> None:
     assert any("100 rows are kept out" in note for note in notes)
     told = " ".join(notes)
     assert all(f"line {n}:" in told or f" {n}," in told or told.endswith(f" {n}") for n in range(1, 101))
+    assert len(load(path).unmatched) == 100
 
 
 def test_rows_have_exactly_the_columns() -> None:
@@ -147,6 +187,10 @@ def test_rows_have_exactly_the_columns() -> None:
         {"label": "l" * 257},
         {"label": "\ud800"},
         {"source": ""},
+        {"source": "file:///etc/passwd"},
+        {"actor": "\ud800"},
+        {"address": "", "raw": "\ud800"},
+        {"network": "tron"},
     ],
     ids=ascii,
 )
@@ -176,6 +220,13 @@ tags_of_all_sorts = st.lists(
         sha256=hashes,
         date=st.dates().map(str) | st.just(""),
         label_sha256=hashes | st.just(""),
+        network=st.sampled_from(["", "near", "polkadot"]),
+        actor=st.text(max_size=256),
+        first_seen=st.dates(max_value=date(2020, 1, 1)).map(str) | st.just(""),
+        last_seen=st.dates().map(str) | st.just(""),
+        withdrawn=st.dates(min_value=date(2020, 1, 2)).map(str) | st.just(""),
+        raw=st.text(max_size=256),
+        flaw=st.text(max_size=300),
     ),
     max_size=8,
 )
@@ -190,6 +241,7 @@ def test_any_tags_come_back(tags: list[Tag]) -> None:
     assert roundtrip(roundtrip(once.tags)) == once.tags
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_read_or_refused_with_reason(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

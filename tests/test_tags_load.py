@@ -50,6 +50,7 @@ def test_csv_row_says_all_of_it_itself(put: Callable[..., Path]) -> None:
             source="court file",
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             date="2022-04-14",
+            raw=A.upper(),
         )
     ]
 
@@ -130,7 +131,14 @@ def test_other_shapes_are_kept_as_they_are(put: Callable[..., Path]) -> None:
     shapes = ["bc1qAbC", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "DE89 3704 0044", "0x1234", "0x" + "A" * 64]
     got = load(put("address\n" + "\n".join(f" {s}\t" for s in shapes)))
     assert [t.address for t in got.tags] == shapes
-    assert any("2 addresses begin with 0x but have not 40 hex digits" in note for note in got.notes)
+    assert [t.flaw for t in got.tags] == [
+        "its checksum does not fit; kept as written",
+        "",
+        "",
+        "begins with 0x but has not 40 hexadecimal digits; kept as written",
+        "begins with 0x but has not 40 hexadecimal digits; kept as written",
+    ]
+    assert any("3 rows have something wrong with their address or source" in note for note in got.notes)
 
 
 def test_conflicts_and_repeats_are_visible(put: Callable[..., Path]) -> None:
@@ -225,8 +233,13 @@ BAD: dict[str, tuple[str | bytes, int | None, str | None, str]] = {
     "no key": (f'{{"  ": {ENTRY}}}', 1, "address", "is empty"),
     "array of numbers": (f'["{A}", 7]', None, "[1]", "not an address"),
     "array of blanks": (f'["{A}", " "]', None, "[1]", "not an address"),
-    "YAML": ("title: a TagPack\ntags:\n  - address: x\n", 1, None, "nor a format of tags"),
-    "XML": ("<?xml version='1.0'?>\n<sdnList/>\n", 1, None, "nor a format of tags"),
+    "YAML": ("title: a TagPack\ntags:\n  - address: x\n", 3, "label", "is missing"),
+    "XML": ("<?xml version='1.0'?>\n<sdnList/>\n", 2, None, "holds no sanctioned party"),
+    "XML of another kind": ("<html>\n<body/></html>", 1, None, "its root is 'html'"),
+    "first seen": (f"address,first_seen\n{A},2022-13-01\n", 2, "first_seen", "not a day"),
+    "withdrawn before": (f"address,first_seen,withdrawn\n{A},2022-01-02,2022-01-01\n", 2, "withdrawn", "before"),
+    "flaw": (f"address,flaw\n{A},{'f' * 2001}\n", 2, "flaw", "2001 characters"),
+    "no address and nothing written": ("address,raw\n,\n", 2, "address", "is empty"),
     "prose": (f"{A}\nnot an address\n", 2, None, "one address a line"),
 }
 

@@ -52,7 +52,7 @@ def ahead(
         return Needs([], set(), set())
     least = min(need.hop for need in reached)
     near = replace(parameters, hops=max(parameters.hops - least, 1) if parameters.hops else 0)
-    plan = plan_of(ledger, legs, thefts, fitting(ledger, near), stops(known_tags(ledger, tags)))
+    plan = plan_of(ledger, legs, thefts, fitting(ledger, near), stops(known_tags(ledger, tags), near.tags_as_of))
     found = needs_of(ledger, plan, rules)
     return replace(found, holdings=[replace(need, hop=need.hop + least) for need in found.holdings])
 

@@ -34,6 +34,7 @@ from dyepack.case.cited import CitedCheck
 from dyepack.errors import BalanceError, CaseError
 from dyepack.ledger.open import open_ledger
 from dyepack.ledger.utxo.reader import UtxoLedger
+from dyepack.notebook import InNotebook
 from dyepack.tags.load import load
 from dyepack.tags.write import csv_text
 from dyepack.tracing.moves import FIELDS, DyedMove
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from dyepack.case.run import Trace
     from dyepack.ledger.open import AnyLedger
+    from dyepack.notebook import Grid
     from dyepack.tags.model import TagSet
 
 FORMAT = 1
@@ -168,7 +170,7 @@ def _sound(path: Path, name: str) -> Iterator[None]:
         raise CaseError(f"{path / name} is damaged or was changed ({fault})", remedy="run the trace again") from fault
 
 
-class Case:
+class Case(InNotebook):
     """A case folder as it was read, its hashes checked."""
 
     def __init__(self, path: Path) -> None:
@@ -217,6 +219,12 @@ class Case:
             rows = csv.DictReader(io.StringIO(self._files["moves.csv"].decode(), newline=""))
             whole = ("move", "block", "index", "leg", "value", "units", "fresh", "hop")
             return [DyedMove(**{k: int(v) if k in whole else v for k, v in row.items()}) for row in rows]  # type: ignore[arg-type]
+
+    def grid(self) -> Grid:
+        """The dyed moves, for a notebook; the statement shows the terminals."""
+        from dyepack.case.run import moves_grid
+
+        return moves_grid(self.moves(), self.statement)
 
     @property
     def is_live(self) -> bool:

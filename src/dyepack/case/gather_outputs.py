@@ -115,7 +115,8 @@ class OutputGatherer:
         """The dyed outputs of which it was not asked what spends them, nearest to the theft first."""
         ledger = ledger_of(self.source.gathered(), self.source.chain, self.source.network)
         known = known_tags(ledger, self.tags)
-        resolved = resolve(ledger, self.thefts, fitting(ledger, self.parameters), stops(known))
+        resolved = resolve(ledger, self.thefts, fitting(ledger, self.parameters),
+                           stops(known, self.parameters.tags_as_of))  # fmt: skip
         stop_at_mixes(ledger, resolved.plan, known)
         found: dict[Output, int] = {}
         for rule in rules:

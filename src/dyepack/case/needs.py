@@ -58,7 +58,8 @@ class Needs:
 
 def needs(ledger: Ledger, thefts: list[Theft], tags: TagSet, parameters: Parameters, rules: Iterable[str]) -> Needs:
     """The holdings that these rules need, in order."""
-    return needs_of(ledger, resolve(ledger, thefts, fitting(ledger, parameters), stops(known_tags(ledger, tags))).plan,
+    return needs_of(ledger, resolve(ledger, thefts, fitting(ledger, parameters),
+                                    stops(known_tags(ledger, tags), parameters.tags_as_of)).plan,
                     rules)  # fmt: skip
 
 

@@ -13,13 +13,14 @@ from dyepack.case.needs import known_tags
 from dyepack.case.pools import pool_onward
 from dyepack.ledger.content import time_text
 from dyepack.ledger.utxo.reader import UtxoLedger
+from dyepack.notebook import Grid, InNotebook
 from dyepack.patterns.poisoning import lookalikes, poisoning_notes
 from dyepack.progress import OnStep, no_step
 from dyepack.tags.naming import place_names, stops
 from dyepack.tracing.account import build
 from dyepack.tracing.engine import run_rules
 from dyepack.tracing.flows import flows
-from dyepack.tracing.moves import DyedMove, dyed_moves
+from dyepack.tracing.moves import FIELDS, DyedMove, dyed_moves
 from dyepack.tracing.resolve import Parameters, resolve, usual_fees
 from dyepack.tracing.utxo import account as utxo_account
 from dyepack.tracing.utxo import engine as utxo_engine
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Trace:
+class Trace(InNotebook):
     """What a trace used and found; `tags` are those about addresses of the ledger; `live`: what live.py fetched."""
 
     thefts: list[Theft]
@@ -50,6 +51,17 @@ class Trace:
     def flows(self) -> list[Flow]:
         """The flow of the headline rule, for figures."""
         return flows(self.moves, self.statement)
+
+    def grid(self) -> Grid:
+        """The dyed moves, for a notebook."""
+        return moves_grid(self.moves, self.statement)
+
+
+def moves_grid(moves: list[DyedMove], statement: Statement) -> Grid:
+    """The dyed moves of a statement as a notebook shows them."""
+    caption = f"dyed moves of {statement.title or statement.theft}, {statement.chain}, rule {statement.rule}"
+    return Grid(caption, FIELDS, [[getattr(m, name) for name in FIELDS] for m in moves],
+                ("txid", "time", "source", "target", "asset", "units", "hop", "stop"))  # fmt: skip
 
 
 def trace(
@@ -68,9 +80,9 @@ def trace(
     used = known_tags(ledger, tags)
     parameters = replace(parameters, fees=parameters.fees or usual_fees(ledger, backward=parameters.backward))
     title = ("+".join(t.id for t in thefts), "; ".join(t.title or t.id for t in thefts))
-    names = place_names(used)
+    names = place_names(used, parameters.tags_as_of)
     if isinstance(ledger, UtxoLedger):
-        spent = utxo_resolve.resolve(ledger, thefts, parameters, stops(used))
+        spent = utxo_resolve.resolve(ledger, thefts, parameters, stops(used, parameters.tags_as_of))
         progress("CoinJoins")
         mixes = stop_at_mixes(ledger, spent.plan, used)
         found, balances = utxo_engine.run_rules(ledger, spent.plan, parameters.rule, progress=progress)
@@ -79,7 +91,7 @@ def trace(
         statement.onward = onward_of(ledger, found[parameters.rule], mixes)
         moves = utxo_moves.dyed_moves(ledger, spent.plan, found[parameters.rule])
     else:
-        resolved = resolve(ledger, thefts, parameters, stops(used))
+        resolved = resolve(ledger, thefts, parameters, stops(used, parameters.tags_as_of))
         runs, balances = run_rules(ledger, resolved.plan, parameters.rule, progress=progress)
         progress("statement")
         statement = build(ledger, resolved, runs, balances, parameters, names, title)

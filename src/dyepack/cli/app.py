@@ -29,6 +29,7 @@ from dyepack.cli.incidents import incidents_app
 from dyepack.cli.ledger import import_app, ledger_app
 from dyepack.cli.onward import onward
 from dyepack.cli.patterns import patterns
+from dyepack.cli.tags import tags_app
 from dyepack.cli.trace import trace
 from dyepack.cli.value import convert, value
 from dyepack.errors import EXIT_FAILURE, EXIT_INTERRUPTED, DyepackError
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Exit codes: 0 done; 1 failure (a file, ledger or case is wrong); 2 the words of the command are wrong; "
-    "3 a hit (kept for screening); 4 the answer is incomplete (dyed units end in a gap of the data, or a block that a "
-    "case cites was orphaned); "
+    "3 a hit (kept for screening); 4 the answer is incomplete (dyed units end in a gap of the data, a block that a case "
+    "cites was orphaned, an address of a list cannot be read, money left over a bridge without a link); "
     "5 a list is too old (kept for screening); 130 interrupted. NO_COLOR is honoured."
 )
 
@@ -52,6 +53,7 @@ import_app.command()(bitcoin)
 import_app.command()(bank)
 app.add_typer(import_app, name="import")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(tags_app, name="tags")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(claims_app, name="claims")
 app.command()(demo)

@@ -45,6 +45,8 @@ def trace(
     tags: Annotated[list[Path] | None, typer.Option(help="Tags (CSV, label JSON, list); several times.")] = None,
     tag_list: Annotated[Texts, typer.Option(help="KIND=FILE: a list of addresses of one kind, as sanctioned=x.txt.")]
         = None,
+    tags_as_of: Annotated[str, typer.Option(help="Take the tags that stood on this day, as 2025-03-20 (usual: those "
+                                            "that were not withdrawn since).")] = "",
     rule: Annotated[str, typer.Option(help="Headline rule; backward fifo, lifo-a or lifo-b.")] = "fifo",
     cut_off: Annotated[Texts, typer.Option(help="ASSET=AMOUNT: do not follow a move with less dye.")] = None,
     hops: Annotated[int, typer.Option(help="Most moves from the theft, by the shortest way (0: no limit).", min=0,
@@ -81,12 +83,14 @@ def trace(
     """
     from dyepack.case.folder import check_place, write_case
     from dyepack.case.run import trace as run
+    from dyepack.cli.value import day_of
     from dyepack.ledger.open import open_ledger
 
     show.one_form(json=json, csv=csv)
     show.check_file(html)
     parameters = _parameters(rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward)
     parameters.follow_fees = follow_fees
+    parameters.tags_as_of = day_of(tags_as_of, "--tags-as-of").isoformat() if tags_as_of else ""
     known = load_tags(tags or [], tag_list or [])
     live = live_of(ledger, source, out, second, allow_host or [], offline=offline,
                    limits=(most_places, most_transactions, depth))  # fmt: skip

@@ -2,7 +2,7 @@ r"""dyepack's own address list: CSV, comma-separated, UTF-8, with a header.
 
 | column | meaning | if missing or empty |
 |---|---|---|
-| address | the address or account | refused |
+| address | the address or account | refused, unless `raw` is filled: then it matches nothing |
 | label, name, entity | whose it is; the first of the three that a row fills is its label | no label |
 | kind | a word of `grades.KIND_WORDS` | the caller's kind, else other |
 | confidence | whole number 0-100 | the caller's, else `grades.default_grade` |
@@ -10,6 +10,10 @@ r"""dyepack's own address list: CSV, comma-separated, UTF-8, with a header.
 | source | who says so, at most 256 characters | the caller's, else the file's name |
 | date | day, YYYY-MM-DD | none |
 | sha256, label_sha256 | as in `Tag`; written by `write.py` | the file's own hash; none |
+| network, currency | the chain; the first that a row fills | the caller's, else any |
+| actor | the source's own id of the party | none |
+| first_seen, last_seen, withdrawn | days, YYYY-MM-DD | none |
+| raw, flaw | as in `Tag`: an address that was read before, as it was written, and what was wrong with it | none |
 
 Column names are matched without regard to case; columns of other names are left out and named in the notes.
 Invariant: cells are never changed except that all but the label's and source's are stripped of blanks.
@@ -20,25 +24,29 @@ from __future__ import annotations
 import csv
 import re
 from contextlib import contextmanager
-from datetime import date
 from io import StringIO
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from dyepack.errors import InputError, quoted
-from dyepack.tags.collect import Collector, Row
-from dyepack.tags.grades import EVIDENCE_CLASSES, KEPT_IN_LABEL, KIND_WORDS, default_grade
+from dyepack.tags.collect import Before, Collector, Row
+from dyepack.tags.grades import EVIDENCE_CLASSES, KEPT_IN_LABEL, KIND_WORDS, Grade, default_grade
 from dyepack.tags.model import TagKind
-from dyepack.tags.text import BLANKS, LABEL_LIMIT
+from dyepack.tags.text import BLANKS, LABEL_LIMIT, is_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LABELS = ("label", "name", "entity")
-KNOWN = ("address", *LABELS, "kind", "confidence", "evidence", "source", "date", "sha256", "label_sha256")
+NETWORKS = ("network", "currency")
+DAYS = ("date", "first_seen", "last_seen", "withdrawn")
+KNOWN = ("address", *LABELS, "kind", "confidence", "evidence", "source", "sha256", "label_sha256", *NETWORKS, "actor",
+         *DAYS, "raw", "flaw")  # fmt: skip
+
+FLAW_LIMIT = 2000
+"""Characters of the longest flaw."""
 
 _WHOLE = re.compile(r"[0-9]{1,3}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def looks_like_csv(text: str) -> bool:
@@ -49,6 +57,7 @@ def looks_like_csv(text: str) -> bool:
 
 def read_csv(text: str, into: Collector) -> None:
     """Hand every row to the collector. Raises InputError with line and column for a row that is no use."""
+    into.expect(text.count("\n") // 2)
     with _long_cells():
         rows = _rows(text, into)
         header = next(rows, None)
@@ -83,14 +92,18 @@ def _rows(text: str, into: Collector) -> Iterator[tuple[int, list[str]]]:
             yield line, row
 
 
-def _is_day(text: str) -> bool:
-    if not _DAY.fullmatch(text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+_UNLIKE = frozenset({"address", *LABELS, "label_sha256", "raw", "flaw"})
+_KEPT = 10_000
+_NOTHING = Before("", "", "")
+
+
+class _Common(NamedTuple):
+    """What many rows say alike."""
+
+    word: str
+    kind: TagKind
+    grade: Grade
+    row: Row
 
 
 class _Reader:
@@ -107,6 +120,9 @@ class _Reader:
             remedy = "name the column of addresses `address`; columns are separated by commas"
             self._refuse("address", "is missing from the header", remedy)
         self.at = {name: names.index(name) for name in KNOWN if name in names}
+        self.labels = [self.at[name] for name in LABELS if name in self.at]
+        self.alike = [at for name, at in self.at.items() if name not in _UNLIKE]
+        self.known: dict[tuple[str, ...], _Common] = {}
         unread = [quoted(cell) for cell, name in zip(header, names, strict=True) if name not in KNOWN]
         if unread:
             into.note("columns not read: " + ", ".join(unread))
@@ -116,9 +132,10 @@ class _Reader:
         kindless = foreign = 0
         for self.line, self.row in rows:
             self._check_width()
-            word = self._cell("kind").lower()
-            kindless += not word
-            foreign += self._take(word)
+            common = self._common()
+            kindless += not common.word
+            foreign += common.row.sha256 not in {"", self.into.given.sha256}
+            self._take(common)
         if kindless:
             kind = self.into.given.kind
             says = "other, which stops no trace" if kind is None else f"{kind.value}, as the caller says"
@@ -126,26 +143,41 @@ class _Reader:
         if foreign:
             self.into.note(f"{foreign} rows give the SHA-256 of another file as their source; taken as written")
 
-    def _take(self, word: str) -> bool:
-        """Hand one row over; whether it names the hash of another file."""
-        address = self._cell("address")
-        if not address:
+    def _common(self) -> _Common:
+        """What the row says in columns in which rows are often alike, kept for the next row that is."""
+        key = tuple([self.row[at] for at in self.alike])
+        found = self.known.get(key)
+        if found is None:
+            word = self._cell("kind").lower()
+            row = Row(
+                confidence=self._confidence(),
+                evidence=self._evidence(),
+                source=self._bounded("source"),
+                sha256=self._hash("sha256"),
+                network=next((cell for cell in map(self._cell, NETWORKS) if cell), ""),
+                actor=self._bounded("actor"),
+                **{name: self._day(name) for name in DAYS if name in self.at},
+            )
+            if row.withdrawn and row.withdrawn < row.first_seen:
+                self._refuse("withdrawn", "comes before first_seen", "check the two days")
+            kind = self._kind(word)
+            if len(self.known) >= _KEPT:
+                self.known.clear()
+            found = self.known[key] = _Common(word, kind, default_grade(kind), row)
+        return found
+
+    def _take(self, common: _Common) -> None:
+        """Hand one row over."""
+        raw = self._bounded("raw")
+        address = self.row[self.at["address"]].strip(BLANKS)
+        if not address and not raw:
             self._refuse("address", "is empty", "give the address, or remove the row")
-        kind = self._kind(word)
-        label = next((self.row[self.at[n]] for n in LABELS if n in self.at and self.row[self.at[n]]), "")
-        if word in KEPT_IN_LABEL:
-            label = f"{label} [{word}]" if label else word
-        sha256 = self._hash("sha256")
-        row = Row(
-            confidence=self._confidence(),
-            evidence=self._evidence(),
-            source=self._source(),
-            sha256=sha256,
-            date=self._date(),
-            label_sha256=self._label_hash(label),
-        )
-        self.into.add(address, label, kind, default_grade(kind), at=self.line, row=row)
-        return sha256 not in {"", self.into.given.sha256}
+        label = next((self.row[at] for at in self.labels if self.row[at]), "")
+        if common.word in KEPT_IN_LABEL:
+            label = f"{label} [{common.word}]" if label else common.word
+        whole, flaw = self._label_hash(label), self._bounded("flaw", FLAW_LIMIT)
+        before = Before(whole, raw, flaw) if whole or raw or flaw else _NOTHING
+        self.into.add(address, label, common.kind, common.grade, at=self.line, row=common.row, before=before)
 
     def _refuse(self, column: str, problem: str, remedy: str) -> NoReturn:
         raise InputError(self.into.given.path, problem, remedy=remedy, line=self.line, field=column)
@@ -183,18 +215,17 @@ class _Reader:
             self._refuse("evidence", f"{quoted(text)} is not an evidence class", remedy)
         return text
 
-    def _source(self) -> str:
-        text = self.row[self.at["source"]] if "source" in self.at else ""
-        if len(text) > LABEL_LIMIT:
-            self._refuse("source", f"has {len(text)} characters", f"shorten it to {LABEL_LIMIT}")
+    def _bounded(self, name: str, limit: int = LABEL_LIMIT) -> str:
+        at = self.at.get(name)
+        text = "" if at is None else self.row[at]
+        if len(text) > limit:
+            self._refuse(name, f"has {len(text)} characters", f"shorten it to {limit}")
         return text
 
-    def _date(self) -> str:
-        text = self._cell("date")
-        if not text:
-            return ""
-        if not _is_day(text):
-            self._refuse("date", f"{quoted(text)} is not a day", "write it as YYYY-MM-DD")
+    def _day(self, name: str) -> str:
+        text = self._cell(name)
+        if text and not is_day(text):
+            self._refuse(name, f"{quoted(text)} is not a day", "write it as YYYY-MM-DD")
         return text
 
     def _hash(self, name: str) -> str:

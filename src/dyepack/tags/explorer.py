@@ -44,7 +44,7 @@ PLACES: dict[str, TagKind] = {slug: kind for kind, slugs in SLUGS.items() for sl
 _ORDER = {kind: rank for rank, kind in enumerate(SLUGS)}
 _ALWAYS = frozenset({TagKind.BURN, TagKind.SANCTIONED})
 _NOT_PLACES = frozenset({"donate", "gitcoin-grants", "stablecoin"})
-_NOT_A_PLACE = re.compile(
+NOT_A_PLACE = re.compile(
     r"\b(?:token|stablecoin|deployer|shareholder|vesting|treasury|airdrop)(?: v?\d+)?$", re.IGNORECASE
 )
 _DEPOSIT = re.compile(r"\bdeposit(?: address)?(?: \d+)?$", re.IGNORECASE)
@@ -54,7 +54,7 @@ _FIELDS = {"name", "labels"}
 def kinds_of(name: str, slugs: list[str]) -> list[TagKind]:
     """The kinds that an explorer's name and slugs make, in the order of SLUGS; [OTHER] if they make none."""
     found = {PLACES[slug] for slug in slugs if slug in PLACES}
-    if found - _ALWAYS and (not _NOT_PLACES.isdisjoint(slugs) or _NOT_A_PLACE.search(name.strip(BLANKS))):
+    if found - _ALWAYS and (not _NOT_PLACES.isdisjoint(slugs) or NOT_A_PLACE.search(name.strip(BLANKS))):
         found &= _ALWAYS
     if TagKind.EXCHANGE in found and _DEPOSIT.search(name.strip(BLANKS)):
         found = found - {TagKind.EXCHANGE} | {TagKind.EXCHANGE_DEPOSIT}
@@ -73,6 +73,7 @@ def read_explorer(text: str, into: Collector) -> None:
     if into.given.kind is not None:
         problem = f"explorer labels state their own kinds; kind {into.given.kind.value} cannot be given for {path}"
         raise UsageError(problem, remedy="leave the kind out, or give an address list instead")
+    into.expect(text.count('"name"'))
     value = parse(path, text)
     if not isinstance(value, dict):
         raise InputError(path, "is not a JSON object", remedy='give {address: {"name": …, "labels": […]}}')

@@ -32,6 +32,32 @@ WEB_CRAWL = Grade(20, "E6")
 UNSTATED = Grade(40, "E6")
 PROTOCOL = Grade(100, "E1")
 
+CONFIDENCE_IDS: dict[str, Grade] = {
+    "override": Grade(100, "E6"),
+    "ownership": Grade(100, "E2"),
+    "ledger_immanent": PROTOCOL,
+    "manual_transaction": Grade(90, "E2"),
+    "service_api": Grade(70, "E2"),
+    "forensic_investigation": Grade(70, "E6"),
+    "authority_data": AUTHORITY,
+    "trusted_provider": Grade(50, "E6"),
+    "service_data": Grade(50, "E2"),
+    "forensic": Grade(50, "E6"),
+    "untrusted_transaction": Grade(40, "E6"),
+    "web_crawl": WEB_CRAWL,
+    "heuristic": Grade(10, "E6"),
+    "unknown": Grade(5, "E6"),
+}
+"""The confidence ids of TagPacks: their level (methods.md 6.3), and the class that their grounds belong to.
+
+E1: read off the ledger. E2: the service's own word (its API, its pages), an own payment to it, or proof of the key.
+E3: an authority's list. E6: everything whose error nobody measured, however sure its author is; so a level above 40
+beside E6 is the author's word, and an override says nothing of its grounds.
+"""
+
+PROVIDER = CONFIDENCE_IDS["trusted_provider"]
+UNKNOWN = CONFIDENCE_IDS["unknown"]
+
 EVIDENCE_CLASSES = ("E1", "E2", "E3", "E4", "E5", "E6")
 
 KIND_WORDS: dict[str, TagKind] = {kind.value: kind for kind in TagKind} | {

@@ -1,12 +1,13 @@
 """Tags: who says that an address belongs to whom.
 
 Invariant: no tag without a source, a kind and a confidence; labels are kept as they were written and only
-shown through the safe function of each sink.
+shown through the safe function of each sink. What was withdrawn names nothing any more, and stays to be seen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -86,52 +87,135 @@ class Tag:
         """The stop this tag causes, or None if a trace goes on through the address."""
         return STOPS.get(self.kind)
 
+    def stands(self, day: str) -> bool:
+        """Whether the statement stood on a day (ISO 8601): made by then as far as anybody says, and not withdrawn."""
+        return self.first_seen <= day and not (self.withdrawn and self.withdrawn <= day)
+
+
+LATEST = "9999-12-31"
+"""A day after every statement: what stands then is what was not withdrawn."""
+
+
+def today() -> str:
+    """The current day in UTC, ISO 8601."""
+    return datetime.now(tz=UTC).date().isoformat()
+
 
 @dataclass(slots=True)
 class TagSet:
     """Tags by address, in the order they were loaded; several tags may speak about one address.
 
-    The tag that names an address is the one of highest confidence that stops a trace, then the highest of
-    all, then the first loaded; the others stay visible in `of`.
+    The tag that names an address is, among those that stand, the one of highest confidence that stops a trace, then
+    the highest of all, then the first loaded; the others stay visible in `of`. `unmatched` holds the statements
+    whose address cannot be read: they name nothing, and are lost to nobody.
     """
 
     tags: list[Tag] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unmatched: list[Tag] = field(default_factory=list)
     _by_address: dict[str, list[Tag]] = field(default_factory=dict)
     _seen: set[Tag] = field(default_factory=set)
+    """Statements about addresses of which there are several: most have one, which costs no hash."""
 
     def add(self, tags: Iterable[Tag]) -> None:
-        """Add statements; exact repeats are kept once."""
+        """Add statements; exact repeats are kept once. Those without an address (only `raw`) are the unmatched."""
         for tag in tags:
-            if tag not in self._seen:
-                self._seen.add(tag)
+            said = self._by_address.get(tag.address)
+            if said is None and tag.address:
+                self._by_address[tag.address] = [tag]
+                self.tags.append(tag)
+                continue
+            if said is not None and len(said) == 1:
+                self._seen.add(said[0])
+            if tag in self._seen:
+                continue
+            self._seen.add(tag)
+            if not tag.address and tag.raw:
+                self.unmatched.append(tag)
+            else:
                 self._by_address.setdefault(tag.address, []).append(tag)
                 self.tags.append(tag)
 
     def merge(self, other: TagSet) -> None:
         """Add the statements of another set after the ones held, with its notes."""
         self.add(other.tags)
+        self.add(other.unmatched)
         self.notes.extend(other.notes)
 
-    def of(self, address: str) -> list[Tag]:
-        """All statements about an address, the one that names it first."""
-        found = self._by_address.get(address, [])
-        return sorted(found, key=lambda t: (t.stop is None, -t.confidence))
+    def every(self) -> Iterator[Tag]:
+        """The tags, then the statements that match nothing."""
+        yield from self.tags
+        yield from self.unmatched
 
-    def naming(self, address: str) -> Tag | None:
-        """The statement that names an address, if there is one."""
-        found = self.of(address)
-        return found[0] if found else None
+    def of(self, address: str, day: str = "") -> list[Tag]:
+        """All statements about an address in its one form, the one that names it first; withdrawn ones last.
+
+        `day` (ISO 8601) is the day on which they must stand, today if empty.
+        """
+        found = self._by_address.get(address, [])
+        if len(found) < 2:
+            return list(found)
+        return in_order(found, day or today())
+
+    def find(self, written: str, network: str = "") -> list[Tag]:
+        """All statements about an address in any form that it may be written in; [] if it cannot be read.
+
+        `network` names the chain that is meant, "" for any.
+        """
+        from dyepack.tags.addresses.reading import keys_of
+
+        found = [
+            tag
+            for key in keys_of(written, network)
+            for tag in self._by_address.get(key.address, [])
+            if key.networks is None or tag.network in key.networks
+        ]
+        return in_order(found, today()) if len(found) > 1 else found
+
+    def naming(self, address: str, day: str = "") -> Tag | None:
+        """The statement that names an address, if one stands on that day (today if empty)."""
+        found = self.of(address, day)
+        return found[0] if found and found[0].stands(day or today()) else None
+
+    def as_of(self, day: str) -> TagSet:
+        """The statements that stood on a day (ISO 8601); what nobody dates the beginning of counts as standing before.
+
+        The notes say how many were left out, and how many stand only because nobody says since when.
+        """
+        past = TagSet()
+        past.add(tag for tag in self.every() if tag.stands(day))
+        later = sum(tag.first_seen > day for tag in self.every())
+        gone = len(self.tags) + len(self.unmatched) - len(past.tags) - len(past.unmatched) - later
+        undated = sum(not tag.first_seen for tag in past.every())
+        past.notes = [*self.notes, *(
+            f"as of {day}: {count} statements {what}"
+            for count, what in (
+                (later, "were first made later"), (gone, "were withdrawn by then"),
+                (undated, "do not say since when they stand: taken as standing"),
+            )
+            if count
+        )]  # fmt: skip
+        return past
 
     def addresses(self) -> Iterator[str]:
         """Every tagged address once."""
         return iter(self._by_address)
 
-    def conflicts(self) -> list[str]:
-        """Addresses whose statements differ: in label (empty ones apart), or in where they stop a trace."""
+    def conflicts(self, day: str = "") -> list[str]:
+        """Addresses of which statements that stand differ: in label (empty ones apart), or in where a trace stops."""
+        on = day or today()
         return [
             address
             for address, tags in self._by_address.items()
-            if len(tags) > 1
-            and (len({t.label for t in tags} - {""}) > 1 or len({t.stop for t in tags if t.stop is not None}) > 1)
+            if len(tags) > 1 and differ([tag for tag in tags if tag.stands(on)])
         ]
+
+
+def in_order(tags: Iterable[Tag], day: str) -> list[Tag]:
+    """Statements about one address, the one that names it on that day first."""
+    return sorted(tags, key=lambda tag: (not tag.stands(day), tag.stop is None, -tag.confidence))
+
+
+def differ(tags: list[Tag]) -> bool:
+    """Whether statements about one address contradict: two labels (empty ones apart), or two stops."""
+    return len({t.label for t in tags} - {""}) > 1 or len({t.stop for t in tags if t.stop is not None}) > 1

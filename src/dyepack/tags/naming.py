@@ -1,12 +1,15 @@
 """What tracing needs of tags: which addresses end a trace, and how places are named.
 
-Invariant: a place is named by one tag, whose source, confidence, evidence class and date go with the name.
+Invariant: a place is named by one tag, whose source, confidence, evidence class and date go with the name; a tag that
+was withdrawn names no place and ends no trace. The clock has no say, so that a case re-runs to the same bytes.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from dyepack.tags.model import LATEST
 from dyepack.tracing.account import PlaceName
 
 if TYPE_CHECKING:
@@ -14,20 +17,32 @@ if TYPE_CHECKING:
     from dyepack.tracing.terminals import Stop
 
 
-def stops(tags: TagSet) -> dict[str, Stop]:
-    """The addresses whose naming tag ends a trace, and how."""
-    found = ((address, tags.naming(address)) for address in tags.addresses())
+def stops(tags: TagSet, day: str = "") -> dict[str, Stop]:
+    """The addresses whose naming tag ends a trace, and how, by what stood on a day ("": was not withdrawn since)."""
+    found = ((address, tags.naming(address, day or LATEST)) for address in tags.addresses())
     return {address: tag.stop for address, tag in found if tag is not None and tag.stop is not None}
 
 
-def place_names(tags: TagSet) -> dict[str, PlaceName]:
-    """Every tagged address with its name and what says so."""
-    named = ((address, tags.naming(address)) for address in tags.addresses())
+def place_names(tags: TagSet, day: str = "") -> dict[str, PlaceName]:
+    """Every address that a tag names, with its name and what says so; `day` as for `stops`."""
+    named = ((address, tags.naming(address, day or LATEST)) for address in tags.addresses())
     return {address: PlaceName(tag.label, _grounds(tag)) for address, tag in named if tag is not None}
 
 
+_NUMBER = re.compile(r"[\s:#_-]*\d+$")
+
+
+def service_name(label: str, actor: str = "") -> str:
+    """The service that a place is of: the source's own id of the party, else the label without a number behind it.
+
+    "Huobi 34" and "Huobi 35" are wallets of one service.
+    """
+    return actor or _NUMBER.sub("", label.strip()) or label
+
+
 def _grounds(tag: Tag) -> dict[str, str | int]:
-    return {
+    grounds: dict[str, str | int] = {
         "kind": tag.kind.value, "source": tag.source, "sha256": tag.sha256, "confidence": tag.confidence,
         "evidence": tag.evidence, "date": tag.date,
     }  # fmt: skip
+    return grounds | ({"flaw": tag.flaw, "written": tag.raw} if tag.flaw else {})

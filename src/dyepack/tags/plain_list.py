@@ -34,6 +34,7 @@ def _kind(into: Collector) -> TagKind:
 
 def read_lines(text: str, into: Collector) -> None:
     """One address a line; blank lines and lines beginning with # are passed over. Raises InputError."""
+    into.expect(text.count("\n") // 2)
     kind = _kind(into)
     remarks = 0
     for line, raw in enumerate(re.split(r"\r\n|\n|\r", text), 1):
@@ -52,6 +53,7 @@ def read_lines(text: str, into: Collector) -> None:
 
 def read_array(text: str, into: Collector) -> None:
     """A JSON array of strings. Raises InputError naming the element that is not an address."""
+    into.expect(text.count('"') // 2)
     value = parse(into.given.path, text)
     if not isinstance(value, list):
         raise InputError(into.given.path, "is not a JSON array", remedy=_REMEDY)

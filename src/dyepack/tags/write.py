@@ -11,7 +11,8 @@ import csv
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from dyepack.tags.text import bounded_label, normal_address, storable, why_unmatchable
+from dyepack.tags.addresses.reading import read_address
+from dyepack.tags.text import bounded_label, is_foreign_url, storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,30 +20,23 @@ if TYPE_CHECKING:
 
     from dyepack.tags.model import Tag
 
-COLUMNS = ("address", "label", "kind", "confidence", "evidence", "source", "sha256", "date", "label_sha256")
+COLUMNS = ("address", "label", "kind", "confidence", "evidence", "source", "sha256", "date", "label_sha256", "network",
+           "actor", "first_seen", "last_seen", "withdrawn", "raw", "flaw")  # fmt: skip
 
 
 def to_rows(tags: Iterable[Tag]) -> list[dict[str, str]]:
     """One dict per tag with exactly COLUMNS. Raises ValueError for a tag that no loader could have made."""
     rows = []
     for tag in tags:
-        if normal_address(tag.address) != tag.address or why_unmatchable(tag.address) or not tag.address:
+        if tag.address and read_address(tag.address, tag.network)[:2] != (tag.address, tag.network):
             raise ValueError(f"not a normalised address: {tag.address!a}")
+        if not tag.address and not tag.raw:
+            raise ValueError("not a normalised address: nothing")
         if bounded_label(tag.label)[0] != tag.label or storable(tag.source) != tag.source or not tag.source:
             raise ValueError(f"label or source is not storable: {tag.address!a}")
-        rows.append(
-            {
-                "address": tag.address,
-                "label": tag.label,
-                "kind": tag.kind.value,
-                "confidence": str(tag.confidence),
-                "evidence": tag.evidence,
-                "source": tag.source,
-                "sha256": tag.sha256,
-                "date": tag.date,
-                "label_sha256": tag.label_sha256,
-            }
-        )
+        if is_foreign_url(tag.source) or any(storable(text) != text for text in (tag.actor, tag.raw, tag.flaw)):
+            raise ValueError(f"source, actor or written form is not storable: {tag.address!a}")
+        rows.append({name: str(getattr(tag, name)) for name in COLUMNS})
     return rows
 
 

@@ -53,6 +53,8 @@ class Parameters:
     fees: str = ""
     follow: dict[str, str] = field(default_factory=dict)
     stop: dict[str, str] = field(default_factory=dict)
+    tags_as_of: str = ""
+    """The day (ISO 8601) as of which tags name places and end a trace; "": what was not withdrawn since."""
     backward: bool = False
     """Follow to where the money came from; fees then follow the rule."""
     follow_fees: bool = False

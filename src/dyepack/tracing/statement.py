@@ -12,6 +12,7 @@ from typing import Any
 
 from dyepack.errors import BalanceError
 from dyepack.money import Asset
+from dyepack.notebook import Grid, InNotebook
 from dyepack.tracing.onward import Onward
 
 
@@ -97,7 +98,7 @@ class Unexplained:
 
 
 @dataclass(slots=True)
-class Statement:
+class Statement(InNotebook):
     """Everything a statement says; the CLI, the JSON file and the HTML page all show this object.
 
     `rule` is the headline rule, fixed before the run; `interval_rules` are the conserving rules behind the
@@ -146,6 +147,14 @@ class Statement:
                 *((t.txids[0], t.txids[-1]) if t.txids else ("", "")), t.reason, *(t.amount(rule) for rule in rules),
             ])  # fmt: skip
         return header, rows
+
+    def grid(self) -> Grid:
+        """The terminals, for a notebook."""
+        whole = "complete" if self.complete else "incomplete"
+        caption = f"{self.title or self.theft}, {self.chain}, rule {self.rule}, {whole}; places as tagged"
+        shown = ("place", "entity", "stop", "asset", "amount", "least", "most", "moves", "first", "last", "tag_source",
+                 "tag_confidence", "tag_evidence")  # fmt: skip
+        return Grid(caption, *self.table(), shown)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values: amounts as strings of base units, assets with their decimals beside them."""

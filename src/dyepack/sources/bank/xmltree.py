@@ -19,7 +19,8 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 1 << 20
 """Elements that may be open or kept between two that are dropped."""
 _SEPARATOR = "|"
-_CUT = "ask the bank for the file again: it may have been cut short or changed on the way"
+BANK = ("the bank", "bank statement")
+"""Who gives the documents, and what they are: for messages."""
 
 
 @dataclass(slots=True)
@@ -60,25 +61,30 @@ class Node:
         return ""
 
 
-def read_xml(file: str, data: bytes, closed: Callable[[list[Node]], bool]) -> Node:
+def read_xml(file: str, data: bytes, closed: Callable[[list[Node]], bool], whose: tuple[str, str] = BANK) -> Node:
     """The tree of a document; `closed` sees the open elements (last: the one just closed) and says whether to drop it.
 
-    InputError for what is not well-formed, for document types and entities, and for more than MAX_DEPTH levels.
+    `whose` says who gives it and what it is. InputError for what is not well-formed, for document types and entities,
+    and for more than MAX_DEPTH levels.
     """
-    reader = _Reader(file, closed)
+    reader = _Reader(file, closed, whose)
     try:
         reader.parser.Parse(data, True)
     except (expat.ExpatError, LookupError, ValueError) as fault:
         line = getattr(fault, "lineno", None)
-        raise InputError(file, f"is not well-formed XML ({quoted(str(fault))})", line=line, remedy=_CUT) from fault
+        raise InputError(
+            file, f"is not well-formed XML ({quoted(str(fault))})", line=line, remedy=reader.cut
+        ) from fault
     if reader.root is None:
-        raise InputError(file, "holds no XML element", remedy=_CUT)
+        raise InputError(file, "holds no XML element", remedy=reader.cut)
     return reader.root
 
 
 class _Reader:
-    def __init__(self, file: str, closed: Callable[[list[Node]], bool]) -> None:
+    def __init__(self, file: str, closed: Callable[[list[Node]], bool], whose: tuple[str, str]) -> None:
         self.file, self.closed = file, closed
+        self.giver, self.sort = whose
+        self.cut = f"ask {self.giver} for the file again: it may have been cut short or changed on the way"
         self.stack: list[Node] = []
         self.root: Node | None = None
         self.kept = 0
@@ -92,14 +98,14 @@ class _Reader:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self.stack) >= MAX_DEPTH:
             raise InputError(
-                self.file, f"has elements in more than {MAX_DEPTH} levels: no statement has",
-                line=self.parser.CurrentLineNumber, remedy=_CUT,
+                self.file, f"has elements in more than {MAX_DEPTH} levels: no {self.sort} has",
+                line=self.parser.CurrentLineNumber, remedy=self.cut,
             )  # fmt: skip
         self.kept += 1
         if self.kept > MAX_ELEMENTS:
             raise InputError(
                 self.file, f"has more than {MAX_ELEMENTS:,} elements in one entry, or outside of entries",
-                line=self.parser.CurrentLineNumber, remedy=_CUT,
+                line=self.parser.CurrentLineNumber, remedy=self.cut,
             )  # fmt: skip
         space, _, local = name.rpartition(_SEPARATOR)
         node = Node(local, space, attributes, self.parser.CurrentLineNumber)
@@ -120,6 +126,6 @@ class _Reader:
 
     def _doctype(self, *_: object) -> None:
         raise InputError(
-            self.file, "declares a document type, by which XML can hide entities: no bank statement has one",
-            line=self.parser.CurrentLineNumber, remedy="ask the bank for the file again; do not trust this one",
+            self.file, f"declares a document type, by which XML can hide entities: no {self.sort} has one",
+            line=self.parser.CurrentLineNumber, remedy=f"ask {self.giver} for the file again; do not trust this one",
         )  # fmt: skip
