@@ -21,6 +21,7 @@ from dyepack.cli.cashouts import cashouts
 from dyepack.cli.claims import claims_app
 from dyepack.cli.clusters import clusters
 from dyepack.cli.demo import demo
+from dyepack.cli.export import export
 from dyepack.cli.exposure import exposure
 from dyepack.cli.head import head
 from dyepack.cli.import_bank import bank
@@ -28,6 +29,7 @@ from dyepack.cli.import_bitcoin import bitcoin
 from dyepack.cli.incidents import incidents_app
 from dyepack.cli.ledger import import_app, ledger_app
 from dyepack.cli.onward import onward
+from dyepack.cli.pack import pack, stamp, verify
 from dyepack.cli.patterns import patterns
 from dyepack.cli.tags import tags_app
 from dyepack.cli.trace import trace
@@ -67,6 +69,10 @@ app.command()(exposure)
 app.command()(onward)
 app.command()(patterns)
 app.command()(value)
+app.command()(pack)
+app.command()(verify)
+app.command()(stamp)
+app.command()(export)
 app.command()(convert)
 app.command()(head)
 
