@@ -726,3 +726,16 @@ def test_all_coins_of_2009_are_somewhere(bitcoin_2009: UtxoLedger) -> None:
     held = run.dyed[run.dyed["stop"] == Stop.HELD]
     assert len(held) == ledger.manifest.counts["unspent_outputs"]
     np.testing.assert_array_equal(held["units"], ledger.output_value[held["output"]])
+
+
+def test_no_edge_exceeds_its_move_even_where_a_coinbase_leaves_fees_unclaimed() -> None:
+    """The miner takes 5 of the 12 in fees and no new coins: the 7 that are burnt are the value of their move."""
+    txs = [Tx([], [("victim", 100)], 1), Tx([], [("m", 5)], 2), Tx([(0, 0)], [("thief", 100)], 2),
+           Tx([(2, 0)], [("hop", 88)], 2)]  # fmt: skip
+    ledger = ledger_of(txs)
+    found = follow(ledger, theft_of(move(2)), follow_fees=True)
+    carried: dict[str, int] = defaultdict(int)
+    for m in found.moves:
+        carried[m.made] += m.units
+        assert carried[m.made] <= m.value, m
+    assert [(m.units, m.value) for m in found.moves if m.stop == "burn"] == [(7, 7)]

@@ -27,9 +27,6 @@ _STAYING = {"held", "gap", "date_limit"}
 _UNMOVED = {"unexplained", "declared"}
 """Stops of rows that no move carries."""
 
-_UNCLAIMED = ("fee", "burn")
-"""Fees that a coinbase left unclaimed: its row's value is that of no output."""
-
 _AT_SOURCE = {"issued", *_UNMOVED}
 """Stops at the place that the units left."""
 
@@ -119,7 +116,7 @@ def check_carried(moves: Sequence[DyedMove]) -> int:
     for line, m in enumerate(moves, 2):
         if not 0 <= m.fresh <= m.units:
             raise PackFault("moves", MOVES, "has more fresh units than dyed ones, or a negative amount", line)
-        if m.stop not in _UNMOVED and (m.kind, m.stop) != _UNCLAIMED:
+        if m.stop not in _UNMOVED:
             carried[m.move, m.made] += m.units
             if carried[m.move, m.made] > m.value:
                 raise PackFault("moves", MOVES, f"makes the move carry {carried[m.move, m.made]} dyed units of "

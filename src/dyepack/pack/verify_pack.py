@@ -144,7 +144,7 @@ def check_sums(files: Files) -> int:
         units, fresh, leg, asset, stop = int(row["units"]), int(row["fresh"]), row["leg"], row["asset"], row["stop"]
         swapped["in", leg, asset] += fresh
         left[leg, asset, row["source"], "held"] -= units - fresh
-        if stop not in UNMOVED and (row["kind"], stop) != ("fee", "burn"):
+        if stop not in UNMOVED:
             carried[row["move"], row["made"]] += units
             demand(carried[row["move"], row["made"]] <= int(row["value"]), "data/case/moves.csv",
                    f"move {row['move']} carries more dye than its value")  # fmt: skip

@@ -157,7 +157,17 @@ class _Words:
         )  # fmt: skip
 
     def _other_value(self, tx: int, output: int) -> int:
-        return self.ledger.fee(tx) if output == FEE else int(self.ledger.input_value[-2 - output])
+        if output != FEE:
+            return int(self.ledger.input_value[-2 - output])
+        return self._unclaimed(tx) if self.ledger.is_coinbase(tx) else self.ledger.fee(tx)
+
+    def _unclaimed(self, coinbase: int) -> int:
+        """Satoshi of the fees of a block that its coinbase does not pay out."""
+        ledger = self.ledger
+        txs = range(*ledger.block_tx[ledger.tx_block[coinbase] :][:2].tolist())
+        outs = ledger.outputs_of(coinbase)
+        paid = int(ledger.output_value[outs.start : outs.stop].sum())
+        return max(sum(ledger.fee(tx) for tx in txs[1:]) - paid, 0)
 
     def _place(self, output: int, tx: int) -> tuple[str, str]:
         """Address (or the output itself) and outpoint; of a fee nothing and "fee:" with its transaction."""
