@@ -217,7 +217,7 @@ def test_coinjoins_are_left_out_by_any_hook() -> None:
 def test_a_measured_grade_is_on_every_link() -> None:
     ledger = ledger_of([Tx([], [("a", 5)], 0), Tx([], [("b", 5)], 1), Tx([(0, 0), (1, 0)], [("c", 9)], 1)])
     assert [(k.one, k.other, k.tx, k.evidence, k.confidence) for k in clusters(ledger).explain(1, 0)] == [
-        (1, 0, 2, "E5", 99)
+        (1, 0, 2, "E5", 80)
     ]
     assert clusters(ledger, grade=Grade(87, "E5")).explain(0, 1)[0].confidence == 87
 

@@ -196,7 +196,7 @@ def test_change_joins_by_its_signs_and_is_undone() -> None:
     assert not clusters(ledger).explain(a, new)
     found = clusters(ledger, change=2)
     (link,) = found.explain(new, a)
-    assert (link.one, link.other, link.tx, link.evidence, link.confidence) == (new, a, 2, "E5", 99)
+    assert (link.one, link.other, link.tx, link.evidence, link.confidence) == (new, a, 2, "E5", 80)
     assert link.signs == ("power_of_ten", "fresh_address", "one_time_address")
     assert found.of(shop) != found.of(a)
     assert not found.without([2]).explain(new, a)
@@ -305,7 +305,7 @@ def test_the_command_shows_the_signs_of_change(folder: Path, capsys: pytest.Capt
     assert not json.loads(capsys.readouterr().out)["same_cluster"]
     command(one, folder, explain=other, change=True, json=True)
     (link,) = json.loads(capsys.readouterr().out)["links"]
-    assert (link["method"], link["evidence"], link["confidence"], link["forced"]) == ("change output", "E5", 99, False)
+    assert (link["method"], link["evidence"], link["confidence"], link["forced"]) == ("change output", "E5", 80, False)
     assert len(link["signs"]) >= 2
     command(one, folder, explain=other, change=True)
     text = capsys.readouterr().out

@@ -31,7 +31,7 @@ from dyepack.clusters.spenders import inputs_of, joining, spending
 from dyepack.patterns.change import LEAST_GROUPS, ONE_SIGN, TWO_SIGNS, group_count, sign_names
 from dyepack.patterns.change import MEASURED as CHANGE_MEASURED
 from dyepack.patterns.coinjoin.detect import coinjoin_flags
-from dyepack.tags.grades import Grade
+from dyepack.tags.grades import MADE_UP_AT_MOST, Grade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,8 +46,8 @@ METHOD = "multi-input (co-spend), CoinJoins left out"
 SOURCE = "inputs of the transaction, spent together"
 CHANGE = "change output"
 CHANGE_SOURCE = "inputs and change output of the transaction"
-CO_SPEND = Grade(99, "E5")
-"""Of a merge, as measured (CO_SPEND_MEASURED); a caller who has measured it elsewhere gives `clusters` that figure."""
+CO_SPEND = Grade(MADE_UP_AT_MOST, "E5")
+"""Of a merge (CO_SPEND_MEASURED); a caller who has measured it on real wallets gives `clusters` that figure."""
 CO_SPEND_MEASURED = (
     "on 5 generated chains with known wallets (100,016 transactions, habits made up): one owner in 99.5 % of 44,674 "
     "merges, the others are PayJoins; not measured on real chains"

@@ -58,6 +58,9 @@ beside E6 is the author's word, and an override says nothing of its grounds.
 PROVIDER = CONFIDENCE_IDS["trusted_provider"]
 UNKNOWN = CONFIDENCE_IDS["unknown"]
 
+MADE_UP_AT_MOST = 80
+"""The most confidence that precision measured on made-up wallets gives, whatever it was: a real chain is another one."""
+
 EVIDENCE_CLASSES = ("E1", "E2", "E3", "E4", "E5", "E6")
 
 KIND_WORDS: dict[str, TagKind] = {kind.value: kind for kind in TagKind} | {
