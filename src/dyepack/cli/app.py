@@ -31,6 +31,7 @@ from dyepack.cli.ledger import import_app, ledger_app
 from dyepack.cli.onward import onward
 from dyepack.cli.pack import pack, stamp, verify
 from dyepack.cli.patterns import patterns
+from dyepack.cli.report import report_app
 from dyepack.cli.tags import tags_app
 from dyepack.cli.trace import trace
 from dyepack.cli.value import convert, value
@@ -55,6 +56,7 @@ import_app.command()(bitcoin)
 import_app.command()(bank)
 app.add_typer(import_app, name="import")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(report_app, name="report")
 app.add_typer(tags_app, name="tags")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(claims_app, name="claims")

@@ -1,0 +1,1 @@
+"""Figures of a report beside the flow figure: the hop graph and the timeline."""
