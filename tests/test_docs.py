@@ -14,7 +14,8 @@ from dyepack.cli.app import main
 from dyepack.errors import EXIT_INCOMPLETE
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/real-data.md", "docs/bank.md", "docs/bitcoin.md"]
+DOCUMENTS = ["README.md", "docs/real-data.md", "docs/bank.md", "docs/bitcoin.md", "docs/reports.md",
+             "docs/evidence-packs.md"]  # fmt: skip
 LAYERS = re.findall(r"^\d+\. `(\w+)` ", (ROOT / "docs/architecture.md").read_text(), flags=re.MULTILINE)
 
 

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dyepack.ledger.index import index_moves
-from dyepack.ledger.schema import MoveKind
 from dyepack.tracing import kernel, replay
 from dyepack.tracing.exchange import Exchanges
 from dyepack.tracing.plan import Run

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Exit codes: 0 done; 1 failure (a file, ledger or case is wrong); 2 the words of the command are wrong; "
-    "3 a hit (kept for screening); 4 the answer is incomplete (dyed units end in a gap of the data, a block that a case "
-    "cites was orphaned, an address of a list cannot be read, money left over a bridge without a link); "
+    "3 a hit (kept for screening); 4 the answer is incomplete (dyed units end in a gap of the data, a block that a "
+    "case cites was orphaned, an address of a list cannot be read, money left over a bridge without a link); "
     "5 a list is too old (kept for screening); 130 interrupted. NO_COLOR is honoured."
 )
 

@@ -59,7 +59,7 @@ PROVIDER = CONFIDENCE_IDS["trusted_provider"]
 UNKNOWN = CONFIDENCE_IDS["unknown"]
 
 MADE_UP_AT_MOST = 80
-"""The most confidence that precision measured on made-up wallets gives, whatever it was: a real chain is another one."""
+"""The most confidence that precision measured on made-up wallets gives: a real chain is another one."""
 
 EVIDENCE_CLASSES = ("E1", "E2", "E3", "E4", "E5", "E6")
 
