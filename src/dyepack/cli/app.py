@@ -20,6 +20,7 @@ from dyepack.cli.case import case_commands
 from dyepack.cli.cashouts import cashouts
 from dyepack.cli.claims import claims_app
 from dyepack.cli.clusters import clusters
+from dyepack.cli.cross import cross
 from dyepack.cli.demo import demo
 from dyepack.cli.export import export
 from dyepack.cli.exposure import exposure
@@ -28,7 +29,6 @@ from dyepack.cli.import_bank import bank
 from dyepack.cli.import_bitcoin import bitcoin
 from dyepack.cli.incidents import incidents_app
 from dyepack.cli.ledger import import_app, ledger_app
-from dyepack.cli.onward import onward
 from dyepack.cli.pack import pack, stamp, verify
 from dyepack.cli.patterns import patterns
 from dyepack.cli.report import report_app
@@ -68,7 +68,7 @@ app.command()(candidates)
 app.command()(cashouts)
 app.command()(clusters)
 app.command()(exposure)
-app.command()(onward)
+app.command()(cross)
 app.command()(patterns)
 app.command()(value)
 app.command()(pack)

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from dyepack.tags.model import TagSet
     from dyepack.tracing.moves import DyedMove
 
-SHOWN = 10
-"""Findings of one rule that a terminal lists."""
-
 
 def patterns(
     ledger: Annotated[Path | None, typer.Option("--ledger", "-l", help="Folder of the ledger.")] = None,
@@ -67,18 +64,9 @@ def patterns(
     elif csv:
         show.out(show.csv_text(*table(found)), out)
     else:
-        from dyepack.sinks import visible
+        from dyepack.report.patterns import finding_lines
 
-        lines = []
-        for rule in dict.fromkeys(f.rule.id for f in found):
-            mine = [f for f in found if f.rule.id == rule]
-            about = mine[0].rule
-            lines.append(
-                f"{about.pattern}: {len(mine):,} ({rule}, {about.evidence}; {about.measured or 'not measured'})"
-            )
-            lines += [f"  confidence {f.grade}: {f.words}" for f in mine[:SHOWN]]
-            lines += [f"  and {len(mine) - SHOWN:,} more (--json or --csv)"] if len(mine) > SHOWN else []
-        show.out("\n".join(map(visible, lines or ["nothing found"])) + "\n", out)
+        show.out("\n".join(finding_lines(found)) + "\n", out)
 
 
 def _scope(ledger: AnyLedger, tags: TagSet, addresses: list[str], moves: tuple[DyedMove, ...] | None) -> Scope:
@@ -111,15 +99,9 @@ def _show_rules(*, json: bool, out: Path | None) -> None:
     from dataclasses import asdict
 
     from dyepack.patterns.catalogue import RULES
-    from dyepack.sinks import visible
+    from dyepack.report.patterns import rule_lines
 
     if json:
         show.out(show.json_text([asdict(rule) for rule in RULES]), out)
         return
-    lines = []
-    for rule in RULES:
-        values = ", ".join(f"{name} {value}" for name, value in rule.parameters.items())
-        lines += [f"{rule.id}: {rule.pattern} ({rule.evidence}, confidence {rule.confidence})", f"  {rule.conditions}",
-                  f"  source: {rule.source}", f"  parameters: {values}",
-                  f"  error: {rule.measured or 'not measured'}"]  # fmt: skip
-    show.out("\n".join(map(visible, lines)) + "\n", out)
+    show.out("\n".join(rule_lines(RULES)) + "\n", out)

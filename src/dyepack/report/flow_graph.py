@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dyepack.report.words import STOP_WORDS, labelled
+from dyepack.unions import Unions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -255,21 +256,13 @@ def _middle_nodes(
 
 def _components(keys: set[str], flows: list[Flow]) -> list[list[str]]:
     """Addresses that money joins with each other, each set sorted, in order of their first."""
-    parent = {key: key for key in keys}
-
-    def root(key: str) -> str:
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
+    sets: Unions[str] = Unions()
     for flow in flows:
         if flow.source in keys and flow.target in keys:
-            low, high = sorted((root(flow.source), root(flow.target)))
-            parent[high] = low
+            sets.join(flow.source, flow.target)
     found: dict[str, list[str]] = defaultdict(list)
     for key in sorted(keys):
-        found[root(key)].append(key)
+        found[sets.root(key)].append(key)
     return [found[key] for key in sorted(found)]
 
 

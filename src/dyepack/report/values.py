@@ -87,12 +87,8 @@ def _values(found: CaseValues) -> Iterable[Value]:
             yield from values.values()
 
 
-def _on(line: Line, basis: str) -> dict[str, Value]:
-    return {BASES[0]: line.theft, BASES[1]: line.arrival, BASES[2]: line.stated or {}}[basis]
-
-
 def _marked(line: Line, basis: str, currency: str) -> str:
-    value = _on(line, basis)[currency]
+    value = line.on(basis)[currency]
     return ("~" if value.estimated else "") + value.shown()
 
 
@@ -102,7 +98,7 @@ def value_table(found: CaseValues, statement: Statement) -> tuple[list[str], lis
     rows = []
     for line in (*found.stolen, *found.ended):
         for basis in BASES if found.stated_day else BASES[:2]:
-            for currency, value in _on(line, basis).items():
+            for currency, value in line.on(basis).items():
                 told = value.to_json()
                 price, rate = told["price"] or {}, told["rate"] or {}
                 rows.append([

@@ -20,11 +20,13 @@ from dyepack.report.words import (
     SAID_BACKWARD,
     SAID_FIRST,
     Names,
+    bar,
     counted,
     joined,
     labelled,
     share,
     stop_words,
+    tag_row,
     utc,
 )
 from dyepack.tracing.rules import RULES
@@ -209,7 +211,7 @@ class View:
                 "units": units,
                 "amount": self.amount(asset, units),
                 "share": share(units, whole),
-                "bar": _bar(units, whole),
+                "bar": bar(units, whole),
                 "span": self.span(asset, min(per_rule), max(per_rule)),
                 "spread": (min(per_rule), max(per_rule)),
                 "places": sum(1 for t in paid if t.place),
@@ -226,7 +228,7 @@ class View:
         whole, spread = self.sums.get(asset, 0), list(sums.values())
         return [{
             "stop": "converted", "words": self.words("converted"), "role": "ended", "units": units,
-            "amount": self.amount(asset, units), "share": share(units, whole), "bar": _bar(units, whole),
+            "amount": self.amount(asset, units), "share": share(units, whole), "bar": bar(units, whole),
             "span": self.span(asset, min(spread), max(spread)), "places": 0, "entities": [],
         }]  # fmt: skip
 
@@ -277,7 +279,7 @@ class View:
             "first": utc(t.first),
             "last": utc(t.last),
             "hops": "" if t.hops is None else str(t.hops[0]) if t.hops[0] == t.hops[1] else f"{t.hops[0]}–{t.hops[1]}",
-            "tag": _tag(t) if labelled(t) else None,
+            "tag": tag_row(t) if labelled(t) else None,
             "txids": t.txids,
         }
 
@@ -384,20 +386,3 @@ class View:
             )
             for k, v in self.of.parameters.items()
         ]
-
-
-def _bar(part: int, whole: int) -> str:
-    """The length of a bar, in percent."""
-    return f"{max(min(part / whole * 100, 100.0), 0.4):.1f}" if whole > 0 and part > 0 else "0"
-
-
-def _tag(terminal: Terminal) -> dict[str, str]:
-    tag = terminal.tag or {}
-    evidence = str(tag.get("evidence") or tag.get("evidence_class") or "")
-    return {
-        "source": str(tag.get("source", "")),
-        "confidence": str(tag.get("confidence", "")),
-        "evidence": evidence,
-        "words": EVIDENCE.get(evidence, ""),
-        "date": str(tag.get("date") or ""),
-    }

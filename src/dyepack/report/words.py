@@ -170,3 +170,21 @@ def utc(time: str) -> str:
     """An ISO 8601 time as "2025-02-21 15:16:11"; anything else stays as it is."""
     plain = time.replace("T", " ").removesuffix("Z").removesuffix("+00:00")
     return plain if len(plain) >= 10 and plain[4:5] == "-" else time
+
+
+def bar(part: int, whole: int) -> str:
+    """The length of a bar, in percent."""
+    return f"{max(min(part / whole * 100, 100.0), 0.4):.1f}" if whole > 0 and part > 0 else "0"
+
+
+def tag_row(terminal: Terminal) -> dict[str, str]:
+    """What a page says of the tag that names a terminal."""
+    tag = terminal.tag or {}
+    evidence = str(tag.get("evidence") or tag.get("evidence_class") or "")
+    return {
+        "source": str(tag.get("source", "")),
+        "confidence": str(tag.get("confidence", "")),
+        "evidence": evidence,
+        "words": EVIDENCE.get(evidence, ""),
+        "date": str(tag.get("date") or ""),
+    }

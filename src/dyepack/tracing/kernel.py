@@ -16,10 +16,11 @@ import numpy as np
 
 from dyepack.ledger.jit import kernel, leaf
 from dyepack.ledger.schema import NOWHERE, MoveKind
-from dyepack.ledger.uint128 import ONE, ZERO, add, less, sub
+from dyepack.ledger.uint128 import ONE, ZERO
 from dyepack.money import MAX_AMOUNT
 from dyepack.tracing.books import Books
 from dyepack.tracing.kernel_bits import new_bits, next_bit, set_bit
+from dyepack.tracing.kernel_dye import dye
 from dyepack.tracing.kernel_exchange import exchange_of
 from dyepack.tracing.kernel_lots import (
     deposit,
@@ -164,42 +165,6 @@ def _wait_for(v, bits, high, move):  # type: ignore[no-untyped-def]
 
 
 @leaf
-def _dye(b, n, leg, mlo, mhi):  # type: ignore[no-untyped-def]
-    """Dye the first clean units of the buffer, so many at most, and join neighbours: (pieces, low, high of the dyed).
-
-    The buffer has room for one piece more: the one that the limit cuts in two.
-    """
-    flo = fhi = ZERO
-    cut = -1
-    for k in range(n):
-        if b.leg[k] != 0 or cut >= 0:
-            continue
-        llo, lhi = sub(mlo, mhi, flo, fhi)
-        if less(llo, lhi, b.lo[k], b.hi[k]):
-            cut = k
-        else:
-            b.leg[k] = leg
-            flo, fhi, _ = add(flo, fhi, b.lo[k], b.hi[k])
-    if cut >= 0:
-        llo, lhi = sub(mlo, mhi, flo, fhi)
-        if llo != ZERO or lhi != ZERO:
-            for k in range(n, cut, -1):
-                b.leg[k], b.lo[k], b.hi[k] = b.leg[k - 1], b.lo[k - 1], b.hi[k - 1]
-            n += 1
-            b.lo[cut + 1], b.hi[cut + 1] = sub(b.lo[cut], b.hi[cut], llo, lhi)
-            b.leg[cut], b.lo[cut], b.hi[cut] = leg, llo, lhi
-            flo, fhi = mlo, mhi
-    m = 0
-    for k in range(n):
-        if m > 0 and b.leg[m - 1] == b.leg[k]:
-            b.lo[m - 1], b.hi[m - 1], _ = add(b.lo[m - 1], b.hi[m - 1], b.lo[k], b.hi[k])
-        else:
-            b.leg[m], b.lo[m], b.hi[m] = b.leg[k], b.lo[k], b.hi[k]
-            m += 1
-    return m, flo, fhi
-
-
-@leaf
 def _declare(v, lots, places, slot, bits, high, number, rule, dyed, used, b):  # type: ignore[no-untyped-def]
     """Put a declared deposit in (backward: take it out); (rows used, whether all fits in 128 bits)."""
     h = v.event_holding[number]
@@ -305,7 +270,7 @@ def _replay(v, rule):  # type: ignore[no-untyped-def]
                 gaps[n_gaps, 0], gaps[n_gaps, 1], gaps[n_gaps, 2] = np.uint64(move), glo, ghi
                 n_gaps += 1
         if leg > 0:
-            n, flo, fhi = _dye(b, n, leg, v.leg_most[leg_at, 0], v.leg_most[leg_at, 1])
+            n, flo, fhi = dye(b, n, leg, v.leg_most[leg_at, 0], v.leg_most[leg_at, 1])
             hop = np.int32(1)
             if flo != ZERO or fhi != ZERO:
                 origin = _grown(origin, n_origin, 1)

@@ -31,17 +31,17 @@ Invariant: reading a file checks every key and type; nothing is ignored.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from dyepack.errors import InputError, quoted
+from dyepack.files import parse_toml, read_bounded
 
 ANY = "any"
 _LARGEST = 16 << 20
-_DOTS = 40
+_REMEDY = "give a theft file: docs/theft-files.md has the form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,30 +115,12 @@ class Theft:
 
 def read_theft(file: Path) -> Theft:
     """Read a theft; InputError names the file and the key that is wrong."""
-    try:
-        if file.exists() and not file.is_file():
-            raise InputError(file, "is not a plain file", remedy="give the path of a theft file")
-        with file.open("rb") as opened:
-            raw = opened.read(_LARGEST + 1)
-    except OSError as fault:
-        raise InputError(
-            file, f"cannot be read ({fault.strerror})", remedy="check the path of the theft file"
-        ) from fault
-    return parse_theft(raw, str(file))
+    return parse_theft(read_bounded(file, _LARGEST, remedy=_REMEDY), str(file))
 
 
 def parse_theft(raw: bytes, file: str) -> Theft:
     """Read a theft from the bytes of a file called `file`."""
-    if len(raw) > _LARGEST:
-        raise InputError(file, "is far too large for a theft", remedy="list outflows by address instead of moves")
-    if any(line.split(b'"')[0].count(b".") > _DOTS for line in raw.splitlines()):
-        raise InputError(file, "has a key of very many parts", remedy="see docs/theft-files.md for the form")
-    try:
-        data = tomllib.loads(raw.decode())
-    except (ValueError, RecursionError) as fault:
-        raise InputError(
-            file, f"is not valid TOML: {fault}", remedy="see `dyepack trace --help` for the form"
-        ) from fault
+    data = parse_toml(file, raw, most=_LARGEST, remedy=_REMEDY)
     read = _Reader(file, data, "theft")
     theft = Theft(
         id=read.text("id"), title=read.text("title", ""), chain=read.text("chain"), legs=[],

@@ -46,6 +46,10 @@ class Line:
     arrival: dict[str, Value]
     stated: dict[str, Value] | None
 
+    def on(self, basis: str) -> dict[str, Value]:
+        """The values on one of BASES, by currency."""
+        return {BASES[0]: self.theft, BASES[1]: self.arrival, BASES[2]: self.stated or {}}[basis]
+
 
 @dataclass(slots=True)
 class CaseValues:
@@ -58,7 +62,7 @@ class CaseValues:
 
     def totals(self, lines: Sequence[Line], basis: str) -> list[Total]:
         """The sum of some lines on one basis, a total a currency."""
-        return [total([_on(line, basis)[c] for line in lines], c) for c in self.currencies]
+        return [total([line.on(basis)[c] for line in lines], c) for c in self.currencies]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -69,10 +73,6 @@ class CaseValues:
             "totals": {what: {basis: [t.to_json() for t in self.totals(lines, basis)] for basis in bases}
                        for what, lines in (("stolen", self.stolen), ("ended", self.ended))},
         }  # fmt: skip
-
-
-def _on(line: Line, basis: str) -> dict[str, Value]:
-    return {BASES[0]: line.theft, BASES[1]: line.arrival, BASES[2]: line.stated or {}}[basis]
 
 
 def _row(line: Line) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""dyepack onward: what a case left over bridges, as thefts on the ledgers beyond."""
+"""dyepack cross: what a case left over bridges, as thefts on the ledgers beyond."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from dyepack.cli import show
 
 
-def onward(
+def cross(
     case: Annotated[Path, typer.Argument(help="Case folder.")],
     links: Annotated[Path, typer.Option(help="Links of deposits to payouts, by the bridge's own records (CSV).")],
     out: Annotated[
@@ -24,16 +24,17 @@ def onward(
     The dyed part of a deposit dyes the same part of its payout. What has no link stays in a bridge, and is listed.
     Leaves with 4 if there is any.
     """
+    from dyepack.case.crossing import HEADER, thefts_beyond
+    from dyepack.case.crossing import cross as carry_on
     from dyepack.case.folder import Case
-    from dyepack.case.onward import HEADER, cross, thefts_beyond
     from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK, InputError
     from dyepack.patterns.bridges.links_csv import read_links
-    from dyepack.report.onward import crossing_lines
+    from dyepack.report.crossing import crossing_lines
 
     show.one_form(json=json, csv=csv)
     opened = Case(case)
     statement = opened.statement
-    found = cross(statement, opened.moves(), read_links(links))
+    found = carry_on(statement, opened.moves(), read_links(links))
     if out is not None:
         if out.exists() and not out.is_dir():
             raise InputError(out, "is not a folder", remedy="name a folder for the theft files")

@@ -15,7 +15,7 @@ from dyepack.report.terminal import safe, safe_long
 from dyepack.report.words import Names, counted
 
 if TYPE_CHECKING:
-    from dyepack.case.onward import Crossing
+    from dyepack.case.crossing import Crossing
     from dyepack.tracing.statement import Statement
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyepack.case.onward import cross, thefts_beyond
+from dyepack.case.crossing import cross, thefts_beyond
 from dyepack.case.run import Trace, trace
 from dyepack.errors import TheftError
 from dyepack.patterns.bridges.model import BridgeDeposit, BridgeLink, Links, Payout, Tier
