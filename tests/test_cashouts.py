@@ -6,13 +6,27 @@ import csv
 import io
 import json
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from dyepack.case.folder import Case
 from dyepack.case.run import Trace, trace
-from dyepack.cashouts.model import AT_ADDRESS, BEHAVED, HEADER, HOT, SWEPT, TAGGED, UNKNOWN, CashOut, table, to_json
+from dyepack.cashouts.model import (
+    AT_ADDRESS,
+    BEHAVED,
+    HEADER,
+    HOT,
+    SWEPT,
+    TAGGED,
+    TRANSFER_HEADER,
+    UNKNOWN,
+    CashOut,
+    table,
+    to_json,
+    transfer_table,
+)
 from dyepack.cashouts.points import cash_outs
 from dyepack.cli.app import main
 from dyepack.ledger.open import AnyLedger
@@ -116,9 +130,13 @@ def test_table_and_json_hold_every_row() -> None:
     ledger = accounts_of(swept_chain())
     found = follow(ledger, tx_hash(2), tag(address("hot"), TagKind.EXCHANGE, '=HYPERLINK("x")'))
     rows = points(found, ledger)
-    header, lines = table(rows, found.statement.assets)
+    header, lines = table(rows, found.statement)
     assert header == list(HEADER)
     assert {len(line) for line in lines} == {len(HEADER)}
+    each = [dict(zip(TRANSFER_HEADER, line, strict=True)) for line in transfer_table(rows, found.statement)[1]]
+    assert [(row["what"], row["base_units"]) for row in each] == [
+        ("deposit", 350), ("sweep", 350), ("deposit", 250), ("sweep", 250),
+    ]  # fmt: skip
     assert json.loads(json.dumps(to_json(rows)))[0]["units"] == "600"
 
 
@@ -138,7 +156,8 @@ def test_ronin_cash_outs_are_the_published_totals(tmp_path: Path, capsys: pytest
     sums = Counter[str]()
     for row in rows:
         sums[row["service"]] += int(row["base_units"])
-        assert int(row["least"]) <= int(row["base_units"]) <= int(row["most"])
+        assert int(row["least_base_units"]) <= int(row["base_units"]) <= int(row["most_base_units"])
+        assert Decimal(row["least"]) * 10**18 == int(row["least_base_units"])
     assert sums["Huobi"] + sums["FTX"] + sums["Crypto.com"] == 6_249_892045934683504000
     swept = [row for row in rows if row["standing"] == SWEPT]
     assert len(swept) == 5

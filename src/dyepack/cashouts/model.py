@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dyepack.money import Asset
+    from dyepack.tracing.statement import Statement
 
 AT_ADDRESS, SWEPT, UNKNOWN = "still at the address", "swept on", "not known"
 """Whether it can still be stopped where it arrived: some of it is there yet; all of it was swept to the service's own
@@ -74,26 +74,48 @@ class Seen:
 
 
 HEADER = (
-    "service", "address", "role", "asset", "decimals", "amount", "base_units", "least", "most", "terminal", "deposits",
-    "first_deposit", "last_deposit", "deposit_txids", "sweep_txids", "swept_to", "last_move", "balance_base_units",
-    "as_of", "standing", "tag_source", "tag_confidence", "tag_evidence", "tag_date",
+    "theft", "rule", "service", "address", "role", "symbol", "asset", "decimals", "amount", "least", "most",
+    "base_units", "least_base_units", "most_base_units", "terminal", "deposits", "first_deposit", "last_deposit",
+    "deposit_txids", "sweep_txids", "swept_to", "last_move", "balance_base_units", "as_of", "standing", "tag_source", "tag_confidence",
+    "tag_evidence", "tag_date", "contradicted_by", "ledger",
 )  # fmt: skip
 
 
-def table(rows: list[CashOut], assets: dict[str, Asset]) -> tuple[list[str], list[list[Any]]]:
-    """Cash-out points as a header and rows: transactions separated by blanks, base units and a decimal amount."""
+def table(rows: list[CashOut], statement: Statement) -> tuple[list[str], list[list[Any]]]:
+    """Cash-out points as a header and rows: transactions separated by blanks, decimal amounts and base units."""
     out = []
     for row in rows:
-        asset, times = assets[row.asset], [d.time for d in row.deposits if d.time]
+        asset, times = statement.assets[row.asset], [d.time for d in row.deposits if d.time]
+        units = (row.units, row.least, row.most)
         out.append([
-            row.service, row.address, row.role, row.asset, "" if asset.decimals is None else asset.decimals,
-            asset.format(row.units, grouped=False), row.units, row.least, row.most, row.terminal, len(row.deposits),
-            min(times, default=""), max(times, default=""), " ".join(d.txid for d in row.deposits),
-            " ".join(s.txid for s in row.sweeps), " ".join(dict.fromkeys(s.place for s in row.sweeps)), row.last_move,
+            statement.theft, statement.rule, row.service, row.address, row.role, asset.symbol, row.asset,
+            "" if asset.decimals is None else asset.decimals, *(asset.format(u, grouped=False) for u in units), *units,
+            row.terminal, len(row.deposits), min(times, default=""), max(times, default=""),
+            " ".join(d.txid for d in row.deposits), " ".join(s.txid for s in row.sweeps),
+            " ".join(dict.fromkeys(s.place for s in row.sweeps)), row.last_move,
             "" if row.balance is None else row.balance, row.as_of, row.standing, row.tag.get("source", ""),
             row.tag.get("confidence", ""), row.tag.get("evidence", ""), row.tag.get("date", ""),
+            "; ".join(row.tag.get("contradicted_by", ())), statement.ledger,
         ])  # fmt: skip
     return list(HEADER), out
+
+
+TRANSFER_HEADER = ("theft", "rule", "service", "address", "what", "time", "tx", "symbol", "asset", "amount",
+                   "base_units", "to")  # fmt: skip
+
+
+def transfer_table(rows: list[CashOut], statement: Statement) -> tuple[list[str], list[list[Any]]]:
+    """One row a transaction, into a cash-out point or (sweep) out of it, in order of time."""
+    out = []
+    for row in rows:
+        asset = statement.assets[row.asset]
+        found = [("deposit", d) for d in row.deposits] + [("sweep", s) for s in row.sweeps]
+        out += [
+            [statement.theft, statement.rule, row.service, row.address, what, t.time, t.txid, asset.symbol, row.asset,
+             asset.format(t.units, grouped=False), t.units, t.place]
+            for what, t in sorted(found, key=lambda pair: pair[1].time)
+        ]  # fmt: skip
+    return list(TRANSFER_HEADER), out
 
 
 def to_json(rows: list[CashOut]) -> list[dict[str, Any]]:

@@ -33,12 +33,12 @@ def cash_out_lines(rows: list[CashOut], statement: Statement) -> Group:
     for row in rows:
         times = [d.time for d in row.deposits if d.time]
         grade = ", ".join(str(row.tag[part]) for part in ("source", "confidence", "evidence") if part in row.tag)
-        left = "not known" if row.balance is None else names.exact(row.asset, row.balance)
+        left = Text("not known") if row.balance is None else _cut(names, row.asset, row.balance)
         table.add_row(
-            safe(row.service), safe(row.address), Text(row.role), safe(names.exact(row.asset, row.units)),
-            safe(names.number(row.asset, row.least)), safe(names.number(row.asset, row.most)),
-            Text(str(len(row.deposits))), Text(utc(min(times, default=""))), Text(utc(max(times, default=""))),
-            safe_long(_sweeps(row)), safe(left), Text(row.standing), safe(grade),
+            safe(row.service), safe(row.address), Text(row.role),
+            *(_cut(names, row.asset, units) for units in (row.units, row.least, row.most)), Text(str(len(row.deposits))),
+            Text(utc(min(times, default=""))), Text(utc(max(times, default=""))), safe_long(_sweeps(row)), left,
+            Text(row.standing), safe(grade),
         )  # fmt: skip
     parts: list[RenderableType] = [safe(title, "bold"), table, Text("")]
     sums: dict[str, int] = {}
@@ -46,10 +46,19 @@ def cash_out_lines(rows: list[CashOut], statement: Statement) -> Group:
         sums[row.asset] = sums.get(row.asset, 0) + row.units
     parts += [safe_long(f"{names.exact(a, units)} at {counted(sum(r.asset == a for r in rows), 'cash-out point')}")
               for a, units in sums.items()]  # fmt: skip
+    parts += [safe_long(f"{row.service} at {row.address} is contradicted: {'; '.join(row.tag['contradicted_by'])}")
+              for row in rows if row.tag.get("contradicted_by")]  # fmt: skip
     if not rows:
         parts.append(Text(f"no money reached a service under {statement.rule}"))
-    parts.append(Text("least and most are of the whole terminal; all transactions: --csv, --json"))
+    parts.append(Text("amounts are cut to four places; least and most are of the whole terminal; the whole list: "
+                      "--csv, --json, and `dyepack report letters`"))  # fmt: skip
     return Group(*parts)
+
+
+def _cut(names: Names, asset: str, units: int) -> Text:
+    """An amount cut to four places; the exact ones are in CSV and JSON."""
+    found = names.asset(asset)
+    return Text(f"{found.format(units, places=min(4, found.decimals or 0))} {names.symbol(asset)}")
 
 
 def _sweeps(row: CashOut) -> str:
