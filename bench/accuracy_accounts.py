@@ -114,7 +114,8 @@ def ronin(folder: Path) -> list[AccuracyRow]:
     lazarus = {address for address, name in names.items() if name == "LAZARUS GROUP"}
     met = {m.target for m in found.moves if m.units} & set(names)
     out.append(row("trace under fifo", "sanctioned addresses met", "Ronin, OFAC list of June 2026", lazarus, met,
-                   len(names), f"other listed addresses met: {len(met - lazarus)}"))  # fmt: skip
+                   len(names), "other listed addresses met: "
+                   f"{len(met - lazarus)}; the ledger was collected around these eight"))  # fmt: skip
     seed = gas_funding(ledger, ids(ledger, [THIEF]), tags=entity)
     out.append(row(FUNDING.id, FUNDING.pattern, "Ronin, the thief", {"0x4976a4a02f38326660d17bf34b431dc6e2eb2327"},
                    places(seed), 1, "1.0569 ETH from Binance 20"))  # fmt: skip

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from accuracy_rows import AccuracyRow, print_rows
+from bridge_study import Pair, read_events, read_inputs, read_labels
 from dyepack.patterns.bridges import findings
-from dyepack.patterns.bridges.events import Pair, read_events, read_inputs, read_labels
 from dyepack.patterns.bridges.inference import Leads, Parameters, Rate, search
 from dyepack.patterns.bridges.model import BridgeDeposit, Payout, Reading, tx_key
 from dyepack.patterns.bridges.protocol import Matched, match
@@ -56,7 +56,8 @@ def decoding(data: Data) -> list[AccuracyRow]:
     """How many of the labelled hops have a decoded record, by bridge."""
     rows = []
     for name, reading, what in (
-        ("Celer", data.celer, "events"), ("Poly", data.poly, "events"), ("Multi", data.multi, "calls (payouts)"),
+        ("Celer", data.celer, "events, decoded by their collectors"),
+        ("Poly", data.poly, "events, decoded by their collectors"), ("Multi", data.multi, "raw calls (payouts)"),
     ):  # fmt: skip
         labelled = {pair.from_tx for pair in data.labels[name]}
         named = Counter([d.tx for d in reading.deposits] + [p.from_tx for p in reading.payouts])

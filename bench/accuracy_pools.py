@@ -24,8 +24,9 @@ from dyepack.ledger.schema import I64
 from dyepack.patterns.finding import Rule
 from dyepack.patterns.pools.anonymity import anonymity
 from dyepack.patterns.pools.history import History
-from dyepack.patterns.pools.link import Link, events, view
-from dyepack.patterns.pools.links import (
+from dyepack.patterns.pools.portfolio import MULTI, multi_denomination
+from dyepack.patterns.pools.reader import read_folder
+from dyepack.patterns.pools.rules import (
     ADDRESS_MATCH,
     GAS_PRICE,
     LINKED,
@@ -35,9 +36,8 @@ from dyepack.patterns.pools.links import (
     linked_address,
     own_gas,
 )
-from dyepack.patterns.pools.portfolio import MULTI, multi_denomination
-from dyepack.patterns.pools.reader import read_folder
 from dyepack.patterns.pools.structured import BURST, STRUCTURED, links_of, structured_deposits
+from dyepack.patterns.pools.view import Link, events, view
 from dyepack.synthetic import pool as world
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -135,7 +135,7 @@ def holds(rows: I64, row: int) -> bool:
 def rules(run: world.PoolRun) -> dict[str, tuple[Rule, int, list[Link]]]:
     """Every rule that names deposits, on a run: as it is, and with a condition left out or added."""
     seen = view(run.histories)
-    bursts = links_of(seen, structured_deposits(seen, run.lots, recipients=run.groups))
+    bursts = links_of(seen, structured_deposits(seen, run.receipts, recipients=run.groups))
     multi = multi_denomination(seen)
     return {
         "address match": (ADDRESS_MATCH, world.ADDRESS, address_match(seen)),
@@ -169,14 +169,14 @@ def generated_rows(seed: int, notes: int) -> list[AccuracyRow]:
             f"{by_chance.wrong:,}",
         ))  # fmt: skip
     seen = view(run.histories)
-    cut = {one.deposits.who for one in structured_deposits(seen, run.lots, decoys=0)}
+    cut = {one.deposits.who for one in structured_deposits(seen, run.receipts, decoys=0)}
     notes_of = Counter(int(who) for party in seen.depositor for who in party)
-    payers = {lot.address for lot in run.lots}
+    payers = {receipt.address for receipt in run.receipts}
     large = {who for who, held in notes_of.items() if held >= 5 and seen.address(who) in payers}
     rows.append(AccuracyRow(
         STRUCTURED.pattern, STRUCTURED.id, data, len(payers), len(large), len(cut & large), len(cut - large),
-        len(payers) - len(large), "depositors with a known lot; negatives: those of fewer than 5 notes. Nobody "
-        "else has a lot there, so false alarms among other people are not measured",
+        len(payers) - len(large), "depositors with a known receipt; negatives: those of fewer than 5 notes. Nobody "
+        "else has a receipt there, so false alarms among other people are not measured",
     ))  # fmt: skip
     marks = [event for link in own_gas(seen) for event in events(link.withdrawals)]
     known = np.concatenate(run.known_side)

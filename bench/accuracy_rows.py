@@ -1,6 +1,7 @@
 """One row of the accuracy table, and the table as Markdown: the same form for every pattern.
 
-Invariant: precision and recall are worked out from the counts when a table is printed, never stored.
+Invariant: precision and recall are worked out from the counts when a table is printed, never stored; where nothing
+could have been found by mistake (no negatives) there is no precision.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def share(part: int, whole: int) -> str:
 def cells(row: AccuracyRow) -> list[str]:
     """The texts of one row of the table."""
     counts = [f"{n:,}" for n in (row.size, row.positives, row.found, row.negatives, row.false)]
-    precision, recall = share(row.found, row.found + row.false), share(row.found, row.positives)
+    precision = share(row.found, row.found + row.false) if row.negatives else "n/a"
+    recall = share(row.found, row.positives)
     return [row.pattern, row.rule, row.data, *counts, precision, recall, row.note]
 
 

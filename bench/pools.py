@@ -19,11 +19,11 @@ from accuracy_pools import DATA, ronin_deposits
 from dyepack.patterns.pools.anonymity import anonymity
 from dyepack.patterns.pools.candidates import onward
 from dyepack.patterns.pools.history import History, with_facts
-from dyepack.patterns.pools.link import view
-from dyepack.patterns.pools.links import address_match, gas_price, own_gas
 from dyepack.patterns.pools.portfolio import multi_denomination
 from dyepack.patterns.pools.reader import read_folder
+from dyepack.patterns.pools.rules import address_match, gas_price, own_gas
 from dyepack.patterns.pools.structured import bursts
+from dyepack.patterns.pools.view import view
 from tables import Table, middle, rate, show
 
 LIMIT = 10.0

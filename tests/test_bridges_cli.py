@@ -12,7 +12,7 @@ from dyepack.cli.app import main
 from dyepack.patterns.bridges.links_csv import read_links
 from dyepack.patterns.bridges.logs import Call, Log
 from dyepack.patterns.bridges.model import BridgeDeposit
-from dyepack.synthetic.bridge import numbered, world
+from dyepack.synthetic.bridge import Mix, numbered, world
 from dyepack.synthetic.bridge_records import CONTRACTS, VAULT, records
 
 AMOUNTS = [10**18 + n for n in range(40)]
@@ -60,6 +60,38 @@ def test_exports_of_two_chains_give_the_links_of_the_truth(tmp_path: Path, capsy
     assert told["links"] == len(links) > 20
     assert {(link.payout.tx, link.deposit.tx) for link in links} <= true
     assert code == (4 if told["refused"] or told["not_decoded"] else 0)
+
+
+def test_leads_are_listed_apart_and_are_in_no_file_of_links(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two payouts claim each deposit, so that none is joined: both are leads, those to the receiver first."""
+    made = world(deposits(), mix=Mix(dropped=0, twins=0, forged=0, foreign=0, doubled=1, repeated=0))
+    words = ["bridges", *write(tmp_path, *records(made)), "--contract", f"celer={CONTRACTS['celer']}"]
+    asset = made.deposits[0].asset
+    _, out, _ = run(capsys, *words, "--leads", f"{asset}={asset}:0.99-1", "--out", tmp_path / "links.csv", "--json")
+    told = json.loads(out)
+    assert (told["links"], told["unpaid"]) == (0, len(AMOUNTS))
+    assert read_links(tmp_path / "links.csv").protocol == ()
+    receivers = {d.tx: d.receiver for d in made.deposits} | {p.tx: p.receiver for p in made.payouts}
+    best = [lead for lead in told["leads"] if lead["statistic"]["rank"] == 1]
+    assert len(best) > 30
+    for lead in told["leads"]:
+        assert (lead["rule"], lead["evidence"]) == ("bridge-inferred/1", "E6")
+        assert 0 < lead["confidence"] <= 40
+    assert sum(receivers[lead["txs"][0]] == receivers[lead["txs"][1]] for lead in best) > 30
+    assert all(lead["statistic"]["candidates"] > 1 for lead in best)
+    code, out, _ = run(capsys, *words, "--leads", f"{asset}={asset}:0.99-1")
+    assert code == 4
+    assert f"leads by amount and time, no links: {len(told['leads'])}" in out
+    _, out, _ = run(capsys, *words, "--leads", f"{asset}=native:1", "--json")
+    assert json.loads(out)["leads"] == []
+    _, out, _ = run(capsys, *words, "--json")
+    assert "leads" not in json.loads(out)
+
+
+@pytest.mark.parametrize("text", ["", "x", "a=b", "a=b:", "a=b:0", "a=b:-1", "a=b:2-1", "a=b:1e5", "=b:1", "a=b:1-"])
+def test_a_rate_that_is_none_is_told(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--contract", "celer=0x1", "--logs", "a=b", "--leads", text)
+    assert run(capsys, "bridges", *words)[0] == 2
 
 
 def test_nobody_is_heard_who_was_not_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

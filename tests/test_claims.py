@@ -152,6 +152,7 @@ THEFTS = st.builds(
         max_size=2,
     ).map(tuple),
 )
+COUNTED = ["about", "at_least", "more_than", "up_to"]
 CLAIMS = st.builds(
     claim,
     st.sampled_from(["about", "at_least", "more_than", "up_to"]),
@@ -200,6 +201,47 @@ def test_a_sure_verdict_holds_at_both_ends_of_the_sum(one: Claim, some: list[Inc
         assert found.total.low > one.amount
     if found.outcome is Outcome.COVERED and found.sure and one.comparator in {"at_least", "more_than"}:
         assert found.total.low >= one.amount
+
+
+@pytest.mark.parametrize(
+    ("comparator", "says", "count", "lost", "supported", "words"),
+    [("about", 10, None, [10], True, "the amount is covered (by the certain ones): the claim as worded is supported"),
+     ("about", 10, ("at_least", 2), [10], False, "but the count does not fit: the claim as worded is not supported"),
+     ("about", 10, ("at_least", 1), [10], True, "is covered (by the certain ones): the claim as worded is supported"),
+     ("at_least", 10, ("up_to", 1), [30], True, "the amount is exceeded (true as a lower bound; the certain ones"),
+     ("at_least", 10, ("about", 2), [30], False, "3.0 times as much), but the count does not fit: the claim as worded"),
+     ("up_to", 10, None, [30], False, "the amount is exceeded (the certain ones alone come to 3.0 times as much): the"),
+     ("about", 90, ("about", 2), [10], False, "(even with all possible ones), and the count does not fit: the claim"),
+     ("about", 90, None, [10, None], None, "whether this list supports the claim as worded stays open"),
+     ("about", 10, None, [], None, "not comparable: no incident of this set")],
+)  # fmt: skip
+def test_the_conclusion_is_about_the_claim_as_worded(
+    comparator: str,
+    says: int,
+    count: tuple[str, int] | None,
+    lost: list[int | None],
+    supported: bool | None,
+    words: str,
+) -> None:
+    number = Count(count[1], count[0], "thefts") if count else None
+    found = judge(claim(comparator, says, count=number), *(theft(f"t{n}", millions=m) for n, m in enumerate(lost)))
+    assert found.supported is supported
+    assert words in found.conclusion
+
+
+@settings(deadline=None)
+@given(CLAIMS, st.none() | st.builds(Count, st.integers(0, 4), st.sampled_from(COUNTED), st.just("thefts")),
+       st.lists(THEFTS, max_size=4))  # fmt: skip
+def test_what_is_supported_has_no_misfit(one: Claim, count: Count | None, some: list[Incident]) -> None:
+    found = judge(replace(one, count=count), *some)
+    if found.supported:
+        assert found.sure
+        assert found.count_fits is not False
+        assert not found.regions_without
+        assert found.outcome in {Outcome.COVERED, Outcome.EXCEEDS}
+    if found.count_fits is False:
+        assert found.supported is False
+    assert (found.outcome is Outcome.NOT_COMPARABLE) == found.conclusion.startswith("not comparable")
 
 
 # what ships

@@ -38,9 +38,12 @@ def test_check_prints_the_three_claims_with_verdicts_and_refuses_to_add_them() -
     said = run("claims", "check", "A1", "A2", "A3")
     for text in ("more than 50.0 million USD; 2020 to mid-2021; at least 3 exchanges; in North America, Europe, Asia",
                  "said by one Member State (not named)", "kucoin-2020 [UV] 275.0 to 281.0 million USD",
-                 "exceeds, true as a lower bound", "count: 1, the claim says at least 3 exchanges: does not fit",
+                 "the amount is exceeded (true as a lower bound; the certain ones alone come to 5.5 times as much), "
+                 "but the count does not fit and no incident is in North America, Europe: the claim as worded is not "
+                 "supported by this list", "count: 1, the claim says at least 3 exchanges: does not fit",
                  "about 400.0 million USD; 2021; about 7 intrusions", "about 316.4 million USD; 2019 to 2020-11",
-                 "covered, by the certain ones", "falls short", "not comparable",
+                 "the amount is covered (by the certain ones): the claim as worded is supported by this list",
+                 "the amount is not reached (even with all possible ones)", "not comparable",
                  "These claims may not be added:", "A1 and A2: both count 2021-01-01 to 2021-05-30",
                  "A1 and A3: both count 2020-01-01 to 2020-11-30"):  # fmt: skip
         assert text in said, text
@@ -73,7 +76,40 @@ def test_tolerance_and_exceeds_are_settings() -> None:
 
     assert outcome() == "exceeds"
     assert outcome("--tolerance", "60") == "covered"
-    assert "covered, by the certain ones" in run("claims", "check", "C4", "--exceeds", "600")
+    assert "the amount is covered (by the certain ones)" in run("claims", "check", "C4", "--exceeds", "600")
+
+
+def test_ids_are_taken_in_any_case() -> None:
+    assert run("claims", "check", "a1") == run("claims", "check", "A1")
+    assert as_json("claims", "add", "UN-2024/2020", "un-2024/2021")["claims"] == ["un-2024/2020", "un-2024/2021"]
+    for twice in (("a1", "A1"), ("c9B", "C9b")):
+        with pytest.raises(UsageError, match="named twice"):
+            run("claims", "check", *twice)
+    for unknown in ("a", "/2020", "a1/2020", "UN-2024/1999"):
+        with pytest.raises(UsageError, match="there is no claim"):
+            run("claims", "check", unknown)
+
+
+def test_a_verdict_says_in_every_form_whether_the_claim_as_worded_is_supported() -> None:
+    found = {v["attributed_by"]: v for v in as_json("claims", "check", "A1")["verdicts"]}
+    assert (found["U"]["outcome"], found["U"]["supported"]) == ("exceeds", False)
+    assert found["U"]["conclusion"].startswith("the amount is exceeded (true as a lower bound")
+    assert (found["V"]["supported"], found["F"]["supported"]) == (None, None)
+    assert "the count fits only with possible ones and only possible ones are in" in found["V"]["conclusion"]
+    assert found["F"]["conclusion"].startswith("not comparable: ")
+    rows = {r["attributed_by"]: r for r in csv.DictReader(io.StringIO(run("claims", "check", "A1", "--csv")))}
+    assert {k: (r["supported"], r["conclusion"]) for k, r in rows.items()} == {
+        k: ("" if v["supported"] is None else str(v["supported"]), v["conclusion"]) for k, v in found.items()
+    }
+    said = run("claims", "check", "A1")
+    assert all(v["conclusion"] in said for v in found.values() if v["incidents"])
+
+
+def test_the_refusal_says_which_scopes_differ() -> None:
+    with pytest.raises(UsageError) as refusal:
+        run("claims", "add", "a1", "c2")
+    assert ("they are about different scopes (A1: crypto; exchange; Asia, Europe, North America / C2: crypto; all "
+            "kinds; everywhere)") in str(refusal.value)  # fmt: skip
 
 
 def test_years_prints_the_comparison_with_sources_spread_and_restatements() -> None:

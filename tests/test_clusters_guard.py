@@ -270,6 +270,13 @@ def tag(address: str, label: str, confidence: int, kind: TagKind = TagKind.EXCHA
     return Tag(address, label, kind, confidence, "E3", "list", "0" * 64, **more)
 
 
+@pytest.mark.parametrize("name", ["Binance-14", "Binance 14", "binance #14", "Binance: hot wallet", "BINANCE"])
+def test_an_actor_is_known_without_the_number_of_its_wallet(name: str) -> None:
+    assert Actor(name, 60).key == Actor("Binance", 60).key
+    assert Actor("14", 60).key == "14"
+    assert Actor(":x", 60).key == ":x"
+
+
 def test_actors_are_named_by_the_surest_tags() -> None:
     ledger = ledger_of(PARTS)
     a, b, c, d = (ledger.address_text(at(ledger, name)) for name in "abcd")

@@ -124,7 +124,7 @@ def test_screen_and_page_show_the_candidates_apart(ledger: UtxoLedger) -> None:
         screen.print(statement_lines(found.statement))
     text = capture.get()
     assert "probable, in no total: " in text
-    assert "anonymity set 5" in text
+    assert "each hides among 5" in text
     page = render(found.statement, found.flows(), rerun="")
     assert 'id="probable"' in page
     assert page.index('id="probable"') > page.index('id="places"')

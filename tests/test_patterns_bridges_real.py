@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dyepack.patterns.bridges.events import read_events, read_inputs, read_labels
 from dyepack.patterns.bridges.model import BridgeDeposit, Payout
 
 pytestmark = pytest.mark.shared
@@ -18,8 +17,15 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "cross-chain" / "ETH-BNB"
 
 
+@pytest.fixture(autouse=True)
+def bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "bench"), *sys.path])
+
+
 @pytest.mark.parametrize(("name", "count"), [("Celer", 7296), ("Poly", 5460)])
 def test_every_event_is_a_deposit_with_the_fields_of_the_file(name: str, count: int) -> None:
+    from bridge_study import read_events, read_labels
+
     got = read_events(DATA / name / "sample.json")
     assert (len(got.deposits), got.failures) == (count, [])
     raw = json.loads((DATA / name / "sample.json").read_text())
@@ -39,6 +45,8 @@ def test_every_event_is_a_deposit_with_the_fields_of_the_file(name: str, count: 
 
 
 def test_every_call_of_multichain_names_a_labelled_source_transaction_once() -> None:
+    from bridge_study import read_inputs, read_labels
+
     got = read_inputs(DATA / "Multi" / "input.csv", "bsc")
     assert (len(got.payouts), got.deposits, got.failures) == (8349, [], [])
     with (DATA / "Multi" / "input.csv").open() as file:
@@ -55,13 +63,7 @@ def test_every_call_of_multichain_names_a_labelled_source_transaction_once() -> 
     assert Counter(payout.from_tx for payout in got.payouts) == Counter(labels)
 
 
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(ROOT / "bench"), *sys.path])
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("bench")
 def test_the_protocol_tier_makes_no_false_link_on_real_deposits() -> None:
     import accuracy_bridges as table
 
@@ -82,7 +84,6 @@ def test_the_protocol_tier_makes_no_false_link_on_real_deposits() -> None:
     assert all(row.found == row.positives and row.false == 0 for row in table.memos())
 
 
-@pytest.mark.usefixtures("bench")
 def test_leads_get_worse_with_every_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     import accuracy_bridges as table
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dyepack.keccak import keccak256
 from dyepack.patterns.bridges import celer, multichain, multichain_logs, poly, thorchain_legs
-from dyepack.patterns.bridges.abi import MAX_DATA, AbiError, decode, form, keccak, selector, topic
+from dyepack.patterns.bridges.abi import MAX_DATA, AbiError, decode, form, selector, topic
 from dyepack.patterns.bridges.logs import Call, Log
 from dyepack.patterns.bridges.model import NATIVE, BridgeDeposit, Payout, Reading
 from dyepack.patterns.bridges.records import read_records
@@ -98,7 +99,7 @@ def test_selectors_are_the_keccak_of_the_signatures_that_are_read() -> None:
     read = {form(text).signature: selector(form(text).signature).hex() for text in
             (*multichain.OUT_CALLS, *multichain.IN_CALLS)}  # fmt: skip
     assert read == SELECTORS
-    assert {keccak(text.encode())[:4].hex() for text in SELECTORS} == set(SELECTORS.values())
+    assert {keccak256(text.encode())[:4].hex() for text in SELECTORS} == set(SELECTORS.values())
     assert selector("transferOutAndCall(address,address,address,uint256,string)").hex() == "4039fd4b"
 
 
@@ -268,7 +269,7 @@ LOCKED = BridgeDeposit("poly", "ethereum", TX, A, B, T, 77, to_chain="bsc", to_a
 
 def test_a_transfer_of_cbridge_must_have_the_id_that_it_hashes_to() -> None:
     sent = replace(SENT, message_id=celer.transfer_id(A, B, T, 10**21, 56, 4, 1))
-    by_hand = keccak(bytes.fromhex(A[2:] + B[2:] + T[2:]) + word(10**21) + (56).to_bytes(8) + (4).to_bytes(8)
+    by_hand = keccak256(bytes.fromhex(A[2:] + B[2:] + T[2:]) + word(10**21) + (56).to_bytes(8) + (4).to_bytes(8)
                      + (1).to_bytes(8))  # fmt: skip
     assert sent.message_id == "0x" + by_hand.hex()
     logs = celer_send(sent, 4)

@@ -18,10 +18,10 @@ from dyepack.patterns.cadence import (
     OFF,
     ON,
     _cycles,
+    acting_times,
     beat,
     day_hours,
     scripted_cadence,
-    week_hours,
 )
 from tests.effort import examples
 from tests.ledgers import Move, address, ledger_of
@@ -110,7 +110,22 @@ def test_a_script_in_every_field_and_more_tries_ask_for_more() -> None:
     assert found.statistic["transactions"] == 4 * 91
     assert (found.pattern, found.rule.evidence) == ("scripted cadence", "E6")
     assert "4 spells" in found.words
+    assert CAVEAT not in found.words  # four hours of one day say nothing of the clock
     assert scripted_cadence(ledger, [ids, *[[]] * 10]) == []  # eleven tries: a chance of 0.013 is not enough
+
+
+def test_a_script_of_many_days_tells_its_hours_with_the_caveat() -> None:
+    times = [*batch(4).tolist()]
+    times += [times[-1] + day * 86_400 for day in range(1, 26)]
+    ledger = ledger_of([Move(at - times[0] + 5, "a", f"r{n}", 10) for n, at in enumerate(times)])
+    sender = ledger.find_address(address("a"))
+    assert sender is not None
+    [found] = scripted_cadence(ledger, [[sender]])
+    told = day_hours(acting_times(ledger, [sender])[1].tolist())
+    assert told is not None
+    assert told.n >= 25
+    assert found.words.endswith(f"; all that they did: {told.words()}")
+    assert found.words.endswith(CAVEAT)
 
 
 def test_who_is_paid_does_not_act_and_a_transaction_counts_once() -> None:
@@ -180,13 +195,9 @@ def test_more_tries_weaken_and_one_batch_is_one_hour() -> None:
     assert day_hours([]) is None
 
 
-def test_the_statistic_always_goes_with_its_caveat_and_a_week_has_no_offset() -> None:
-    seen, week = day_hours(around(4, 2, 60)), week_hours([SOME + 7 * 86400 * n for n in range(30)])
+def test_the_statistic_always_goes_with_its_caveat() -> None:
+    seen = day_hours(around(4, 2, 60))
     assert seen is not None
-    assert week is not None
     assert seen.words().endswith(CAVEAT)
     assert "UTC+9" in seen.words()
     assert "UTC+" in seen.words().split(";")[1]
-    assert (week.offset, week.period) == (None, "week")
-    assert week.mean == pytest.approx(4 * 24 + 5.5)  # Friday 15 April 2022 was the day of 1,650,000,000, at 05:20
-    assert CAVEAT in week.words()

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dyepack.ledger.reader import Ledger
-from dyepack.patterns.fan import DAY, fan_in, fan_out, is_round
+from dyepack.patterns.activity import DAY
+from dyepack.patterns.fan import fan_in, fan_out, is_round
 from dyepack.patterns.finding import Finding, table
 from dyepack.tracing.moves import DyedMove
 from tests.effort import examples

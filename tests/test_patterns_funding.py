@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import MoveKind
-from dyepack.patterns.funding import Funding, first_coin, funding_chain, gas_funding, same_funder
+from dyepack.patterns.funding import Funding, first_coin, gas_funding
 from tests.effort import examples
 from tests.ledgers import Move, address, ledger_of, tx_hash
 
@@ -27,7 +27,7 @@ def test_a_chain_of_first_coins_in_every_field() -> None:
     [found] = gas_funding(ledger, [place(ledger, "c")], tags={place(ledger, "hot"): "Exchange"}, least=1)
     assert found.places == tuple(address(name) for name in ("hot", "a", "b", "c"))
     assert found.txs == tuple(tx_hash(n) for n in (10, 20, 30))
-    assert found.statistic == {"steps": 3, "units": "200", "payees of the first": 1}
+    assert found.statistic == {"steps": 3, "units": "200", "payees of the first": 1, "places of the same payer": 1}
     assert (found.pattern, found.rule.evidence, found.grade) == ("gas funding", "E6", 30)
     assert "over 3 first coins back it comes from" in found.words
     assert "(Exchange): a lead" in found.words
@@ -58,16 +58,16 @@ def test_dust_is_no_gas_until_it_adds_up() -> None:
 
 
 def chain_names(ledger: Ledger, *, steps: int = 5, hub: int = 100) -> list[str]:
-    found = funding_chain(ledger, place(ledger, "c"), least=1, steps=steps, hub=hub)
-    return [bytes.fromhex(ledger.address_text(s.payer)[2:]).rstrip(b"\0").decode() for s in found]
+    [found] = gas_funding(ledger, [place(ledger, "c")], least=1, steps=steps, hub=hub)
+    return [bytes.fromhex(text[2:]).rstrip(b"\0").decode() for text in reversed(found.places[:-1])]
 
 
 def test_what_stops_a_chain() -> None:
     ledger = ledger_of(CHAIN)
     assert chain_names(ledger) == ["b", "a", "hot"]
     assert chain_names(ledger, steps=2) == ["b", "a"]
-    tagged = funding_chain(ledger, place(ledger, "c"), tags={place(ledger, "b"): "Desk"}, least=1)
-    assert [s.payer for s in tagged] == [place(ledger, "b")]
+    [tagged] = gas_funding(ledger, [place(ledger, "c")], tags={place(ledger, "b"): "Desk"}, least=1)
+    assert tagged.places == (address("b"), address("c"))
     busy = ledger_of([*CHAIN, *(Move(100 + n, "a", f"p{n}", 1) for n in range(9))])
     assert chain_names(busy, hub=10) == ["b", "a", "hot"]
     assert chain_names(busy, hub=9) == ["b", "a"]  # a paid ten addresses: b is told, and it ends at a
@@ -81,9 +81,9 @@ def test_places_that_one_payer_set_up() -> None:
     moves = [Move(1, "boss", "a", 9), Move(2, "boss", "b", 9), Move(3, "hot", "c", 9), Move(4, "one", "d", 9)]
     ledger = ledger_of(moves)
     ids = [place(ledger, name) for name in "abcd"]
-    found = same_funder(ledger, ids, tags={place(ledger, "hot"): "Exchange"}, least=1)
-    assert {payer: [f.address for f in coins] for payer, coins in found.items()} == {place(ledger, "boss"): ids[:2]}
-    assert same_funder(ledger, ids, hub=1, least=1) == {}
+    found = gas_funding(ledger, ids, least=1)
+    assert [(f.places[-1], f.statistic["places of the same payer"]) for f in found] == [
+        (address("a"), 2), (address("b"), 2), (address("c"), 1), (address("d"), 1)]  # fmt: skip
 
 
 @st.composite
@@ -112,6 +112,7 @@ def test_a_first_coin_comes_before_all_that_an_address_pays(moves: list[Move], l
                 break
         coin = first_coin(ledger, number, least=least)
         assert (coin and moves[coin.move].tx) == expected
-        chain = funding_chain(ledger, number, least=least, steps=99)
-        assert [s.move for s in chain] == sorted({s.move for s in chain}, reverse=True)
-        assert len({s.address for s in chain}) == len(chain)
+        for chain in gas_funding(ledger, [number], least=least, steps=99):
+            at = [next(m.tx for m in moves if tx_hash(m.tx) == tx) for tx in chain.txs]
+            assert at == sorted(set(at))
+            assert len(set(chain.places)) == len(chain.places) == len(at) + 1

@@ -17,13 +17,13 @@ from dyepack.ledger.manifest import COMPLETE, Manifest
 from dyepack.ledger.reader import Ledger
 from dyepack.ledger.schema import MoveKind, RawMoves, to_words
 from dyepack.money import Asset
+from dyepack.patterns.activity import DAY
 from dyepack.patterns.confusables import folded
 from dyepack.patterns.poisoning import (
     CONFIDENCE,
     COUNTERFEIT,
-    DAY,
-    DAY_BLOCKS,
     FELL_FOR_IT,
+    HOURS_BLOCKS,
     MEASURED,
     TINY,
     Lookalike,
@@ -237,7 +237,7 @@ def test_places_are_looked_at_one_by_one_and_in_chain_order() -> None:
     assert found([], V) == []
 
 
-@pytest.mark.parametrize(("blocks", "expected"), [(DAY_BLOCKS, [TINY]), (DAY_BLOCKS + 1, [])])
+@pytest.mark.parametrize(("blocks", "expected"), [(HOURS_BLOCKS, [TINY]), (HOURS_BLOCKS + 1, [])])
 @pytest.mark.parametrize("times", [(-1, -1), (-1, 10**9), (10**9, -1)])
 def test_blocks_stand_in_for_missing_times(blocks: int, expected: list[str], times: tuple[int, int]) -> None:
     rows = [Row(times[0], V, Y, 10**6, block=100), Row(times[1], X, V, 1, block=100 + blocks)]
@@ -296,7 +296,7 @@ def plainly(ledger: Ledger, place: int) -> list[tuple[int, str, str]]:
             if y != far and y not in fakes
             and text[y][:5] == text[far][:5] and text[y][-4:] == text[far][-4:]
             and (int(ledger.tx_time[move]) - int(ledger.tx_time[m]) <= DAY if ledger.tx_time[m] >= 0
-                 else int(ledger.tx_block[move]) - int(ledger.tx_block[m]) <= DAY_BLOCKS)
+                 else int(ledger.tx_block[move]) - int(ledger.tx_block[m]) <= HOURS_BLOCKS)
         ]  # fmt: skip
         same = [m for m in near if ledger.move_asset(m) == asset]
         named = [m for m in near if symbol[asset] in (symbol[ledger.move_asset(m)], symbol[0])]

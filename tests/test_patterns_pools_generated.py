@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dyepack.patterns.pools.anonymity import anonymity, surely_gone, unspent
-from dyepack.patterns.pools.link import Link, View, events, view
-from dyepack.patterns.pools.links import address_match, gas_price, linked_address, own_gas
 from dyepack.patterns.pools.portfolio import multi_denomination
+from dyepack.patterns.pools.rules import address_match, gas_price, linked_address, own_gas
 from dyepack.patterns.pools.structured import links_of, structured_deposits
+from dyepack.patterns.pools.view import Link, View, events, view
 from dyepack.synthetic.pool import ADDRESS, GAS, LINKED, PoolRun, decoy, generated
 
 NOTES = 6_000
@@ -140,8 +140,8 @@ def test_portfolios_are_right_mostly_where_nobody_else_fits(run: PoolRun, seen: 
 
 
 def test_a_cut_up_lot_is_linked_mostly_rightly_where_nothing_else_fits(run: PoolRun, seen: View) -> None:
-    found = structured_deposits(seen, run.lots, recipients=run.groups)
-    assert {seen.address(one.deposits.who) for one in found} <= {lot.address for lot in run.lots}
+    found = structured_deposits(seen, run.receipts, recipients=run.groups)
+    assert {seen.address(one.deposits.who) for one in found} <= {receipt.address for receipt in run.receipts}
     links = links_of(seen, found)
     alone = pairs(run, [link for link in links if not link.others])
     assert alone[0] > alone[1]

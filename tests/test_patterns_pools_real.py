@@ -19,10 +19,10 @@ from dyepack.patterns.pools.candidates import onward
 from dyepack.patterns.pools.history import History, with_facts
 from dyepack.patterns.pools.in_ledger import from_ledger, senders
 from dyepack.patterns.pools.known import ROUTERS, known_pools
-from dyepack.patterns.pools.link import view
-from dyepack.patterns.pools.links import own_gas
 from dyepack.patterns.pools.reader import read_folder
-from dyepack.patterns.pools.structured import Lot, links_of, structured_deposits
+from dyepack.patterns.pools.rules import own_gas
+from dyepack.patterns.pools.structured import Receipt, links_of, structured_deposits
+from dyepack.patterns.pools.view import view
 from dyepack.sources.coverage import read_coverage
 from dyepack.sources.explorer import import_explorer
 from dyepack.sources.result import ETHER
@@ -129,8 +129,8 @@ def test_structured_deposits_of_ronin_are_found_and_their_candidates_are_worth_n
 ) -> None:
     full = with_facts(history, senders(ledger, history))
     payers = {bytes(row) for row in full.deposits.sender if row.any()}
-    lots = [lot for payer in sorted(payers) for lot in received(ledger, payer)]
-    found = structured_deposits(view([full]), lots)
+    receipts = [receipt for payer in sorted(payers) for receipt in received(ledger, payer)]
+    found = structured_deposits(view([full]), receipts)
     covered = sum(count for one in found for _, count in one.deposits.key)
     assert (len(found), covered) == plain_bursts() == (44, 1_494)
     # Two of them have a later burst of as many notes at all, and there most decoys find one too.
@@ -155,19 +155,19 @@ def plain_bursts() -> tuple[int, int]:
         while rest:
             part = [time for time in rest if time <= rest[0] + 86_400]
             total = len(part) * 10**20
-            cut = any(when <= part[0] and 0.9 * lot <= total <= 2 * lot for when, lot in got[payer])
+            cut = any(when <= part[0] and 0.9 * receipt <= total <= 2 * receipt for when, receipt in got[payer])
             bursts, notes = bursts + (cut and len(part) >= 5), notes + len(part) * (cut and len(part) >= 5)
             rest = rest[len(part) :]
     return bursts, notes
 
 
-def received(ledger: Ledger, payer: bytes) -> list[Lot]:
+def received(ledger: Ledger, payer: bytes) -> list[Receipt]:
     address = ledger.find_address("0x" + payer.hex())
     assert address is not None
     holding = ledger.find_holding(address, 0)
     assert holding is not None
     entries = [int(code) for code in ledger.entries(holding) if code & 1]
-    return [Lot(payer, "native", ledger.amount(code >> 1), int(ledger.tx_time[ledger.move_tx[code >> 1]]))
+    return [Receipt(payer, "native", ledger.amount(code >> 1), int(ledger.tx_time[ledger.move_tx[code >> 1]]))
             for code in entries]  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def traffic(draw: st.DrawFn) -> list[Move]:
 
 
 def plainly(moves: list[Move]) -> list[tuple[int, int]]:
-    """(receipt, forward) by joining every pair of moves, as methods.md 2.3 says it."""
+    """(receipt, forward) by joining every pair of moves, as Victor (2020) says it."""
     hot = {"x", "y"}
     pairs = []
     for f in moves:

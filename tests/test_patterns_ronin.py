@@ -12,7 +12,7 @@ from dyepack.ledger.reader import Ledger
 from dyepack.patterns.activity import traced_places
 from dyepack.patterns.deposits import arrivals, deposit_addresses, sweeps_of
 from dyepack.patterns.fan import fan_in
-from dyepack.patterns.funding import gas_funding, same_funder
+from dyepack.patterns.funding import gas_funding
 from dyepack.patterns.layering import layering
 from dyepack.patterns.reuse import deposit_reuse
 from dyepack.sources.coverage import read_coverage
@@ -124,8 +124,9 @@ def test_the_gas_seed_from_binance_is_found_by_the_first_coin(ledger: Ledger) ->
     assert found.first == "2022-03-23T13:16:57Z"
     assert "1.0569 ETH" in found.words
     assert "Binance 20" in found.words
-    by = same_funder(ledger, [n for r in rows() if (n := ledger.find_address(r["address"])) is not None], tags={})
-    assert len(by[number]) == 25
+    listed = [n for r in rows() if (n := ledger.find_address(r["address"])) is not None]
+    by = [f.statistic["places of the same payer"] for f in gas_funding(ledger, listed, steps=1) if f.places[0] == THIEF]
+    assert by == [25] * 25
 
 
 def test_the_gas_seed_is_found_by_tracing_backward(ledger: Ledger) -> None:

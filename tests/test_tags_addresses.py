@@ -10,7 +10,7 @@ import wallycore
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dyepack.sources.live.evm.checks import keccak256
+from dyepack.keccak import keccak256
 from dyepack.sources.live.tron.addresses import from_base58
 from dyepack.tags.addresses import cashaddr, codecs
 from dyepack.tags.addresses.names import network_of

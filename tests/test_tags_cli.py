@@ -105,8 +105,8 @@ def test_what_matches_nothing_gives_exit_code_4(tmp_path: Path, run: Run) -> Non
     assert (code, "1 that match nothing:" in out) == (4, True)
     code, out, _ = run("audit", path, "--csv")
     assert [(r["what"], r["label"]) for r in csv.DictReader(io.StringIO(out))] == [("unmatched", "lost")]
-    code, _, err = run("show", A[:-1] + "比", "--tags", path)
-    assert (code, "cannot be read as an address: it holds U+6BD4" in err) == (2, True)
+    code, out, err = run("show", A[:-1] + "比", "--tags", path)
+    assert (code, "may be no address, or a mistyped one: it holds U+6BD4" in out) == (4, True)
 
 
 def test_conflicts_are_shown_with_the_reason_why_one_names(tmp_path: Path, run: Run) -> None:
@@ -116,14 +116,19 @@ def test_conflicts_are_shown_with_the_reason_why_one_names(tmp_path: Path, run: 
     )  # fmt: skip
     code, out, _ = run("show", A, "--tags", path)
     assert (code, out.splitlines()[0].split(": ", 1)[1]) == (
-        0, "exchange (exchange): of those that end a trace, it has the highest confidence; statements that stand "
-        "contradict each other",
+        0, "exchange (exchange): of those that end a trace, it has the highest confidence",
     )  # fmt: skip
-    assert [line[0] for line in out.splitlines()[1::2]] == ["*", " ", " "]
+    assert out.splitlines()[1] == (
+        "! statements that stand contradict each other: exchange (exchange, confidence 60, E6, z) against mixer "
+        "(mixer, confidence 20, E6, y)"
+    )
+    assert [line[0] for line in out.splitlines()[2::2]] == ["*", " ", " "]
+    answer = json.loads(run("show", A, "--tags", path, "--json")[1])
+    assert (answer["conflict"], len(answer["contradicting"])) == (True, 2)
     tags = load(path)
     assert why_named(tags.of(B), "2025-01-01") == "none has a higher confidence, and it was loaded first"
     assert why_named(tags.of(C), "2025-01-01") == "the only one that ends a trace"
-    assert audit(tags, "2025-01-01").conflicts == [A, B, C]
+    assert [one.address for one in audit(tags, "2025-01-01").conflicts] == [A, B, C]
     assert audit(tags, "2025-01-01").kinds == [A]
 
 

@@ -147,7 +147,7 @@ def test_conflicts_and_repeats_are_visible(put: Callable[..., Path]) -> None:
     assert [t.label for t in got.of(A)] == ["one", "two"]
     assert got.conflicts() == [A]
     assert any("1 exact repeats are kept once" in note for note in got.notes)
-    assert any("1 addresses have statements that differ" in note for note in got.notes)
+    assert any("1 addresses have statements that contradict each other" in note for note in got.notes)
 
 
 def test_an_address_that_stops_is_named_by_the_tag_that_stops_it() -> None:
@@ -262,7 +262,7 @@ def test_files_that_are_none(tmp_path: Path, put: Callable[..., Path], monkeypat
     for path, says in [
         (tmp_path, "is a folder"),
         (tmp_path / "none.csv", "does not exist"),
-        (tmp_path / "pipe", "not a regular file"),
+        (tmp_path / "pipe", "not a plain file"),
         (put("address\n" + A), "more than 10 bytes"),
     ]:
         with pytest.raises(InputError, match=says):

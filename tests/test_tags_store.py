@@ -20,7 +20,7 @@ from dyepack.errors import InputError, UsageError
 from dyepack.tags.edition import Edition, identity, merged
 from dyepack.tags.importing import Words, import_lists, read_lists
 from dyepack.tags.load import load
-from dyepack.tags.model import Tag, TagKind, TagSet, today
+from dyepack.tags.model import LATEST, Tag, TagKind, TagSet, earliest, today
 from dyepack.tags.naming import place_names, stops
 from dyepack.tags.store import Store
 from dyepack.tracing.terminals import Stop
@@ -65,10 +65,10 @@ def test_a_delisted_address_was_listed_then_and_is_not_now(tmp_path: Path) -> No
     assert [(t.first_seen, t.withdrawn) for t in load(store).of(gone)] == [("2025-03-22", ""), ("", "2025-03-21")]
     notes = load(store).as_of("2025-03-21").notes
     assert notes == [
-        "as of 2025-03-21: 1 statements were first made later",
-        "as of 2025-03-21: 1 statements were withdrawn by then",
-        "as of 2025-03-21: 99 statements do not say since when they stand: taken as standing",
+        "as of 2025-03-21: statements not known to have been made by then: 1",
+        "as of 2025-03-21: statements withdrawn by then: 1",
     ]
+    assert standing(store, "2025-03-19") == set(), "nobody is known to have said any of it before"
 
 
 def test_a_withdrawn_tag_names_nothing_and_stops_nothing_but_is_seen(tmp_path: Path) -> None:
@@ -87,6 +87,74 @@ def test_a_withdrawn_tag_names_nothing_and_stops_nothing_but_is_seen(tmp_path: P
     assert then is not None
     assert then.label == "old"
     assert (tags.conflicts(), tags.conflicts("2025-03-20")) == ([], [address(1)])
+
+
+@pytest.mark.parametrize(
+    ("days", "since"),
+    [({}, ""), ({"date": "2022-04-15"}, "2022-04-15"),
+     ({"date": "2022-04-15", "first_seen": "2023-01-01"}, "2023-01-01"),
+     ({"date": "2022-04-15", "last_seen": "2021-01-01"}, "2021-01-01"),
+     ({"last_seen": "2021-01-01"}, "2021-01-01"),
+     ({"withdrawn": "2025-03-21"}, "2025-03-20"), ({"date": "2025-12-01", "withdrawn": "2025-03-01"}, "2025-02-28")],
+)  # fmt: skip
+def test_a_statement_stands_from_its_earliest_known_day(days: dict[str, str], since: str) -> None:
+    tag = replace(Tag(address(1), "x", TagKind.OTHER, 1, "E6", "s", ""), **days)  # type: ignore[arg-type]
+    assert tag.known_since == since
+    gone = tag.withdrawn or LATEST
+    for day in (
+        "0001-01-01",
+        "2021-01-01",
+        "2022-04-15",
+        "2023-01-01",
+        "2025-02-28",
+        "2025-03-20",
+        "2025-12-01",
+        LATEST,
+    ):
+        assert tag.stands(day) == (since <= day and (day < gone or not tag.withdrawn)), day
+    assert tag.stands(LATEST) == (not tag.withdrawn)
+
+
+def test_a_store_keeps_the_earliest_day_of_what_is_still_said(tmp_path: Path) -> None:
+    store, path = tmp_path / "s.store", tmp_path / "l.csv"
+    for day, own in (("2025-01-10", "2025-01-05"), ("2025-02-10", "2025-02-05"), ("2025-03-10", "")):
+        path.write_text(f"address,label,date\n{address(1)},x,{own}\n{address(2)},y,\n{address(3)},z,2025-03-01\n")
+        take(store, path, day)
+    found = {tag.label: tag for tag in load(store).tags}
+    assert {label: (t.date, t.first_seen, t.last_seen) for label, t in found.items()} == {
+        "x": ("2025-01-05", "", "2025-03-10"), "y": ("2025-01-10", "", "2025-03-10"),
+        "z": ("2025-01-10", "", "2025-03-10"),
+    }  # fmt: skip
+    with Store.open(store) as opened:
+        assert [opened.find(tag.address) for tag in found.values()] == [[tag] for tag in found.values()]
+    assert stops(load(store)) == {}
+    assert set(place_names(load(store), "2025-01-09")) == {address(1)}
+    assert set(place_names(load(store))) == {address(1), address(2), address(3)}
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "chain"),
+    [("sanctioned_addresses_TRX.txt", "", "tron"), ("a_XBT.json", "", "bitcoin"), ("a_XBT.txt", "tron", "tron"),
+     ("a_USDT.txt", "", ""), ("a_FROB.txt", "", ""), ("my_near.txt", "", ""), ("TRX.txt", "", "")],
+)  # fmt: skip
+def test_a_plain_list_is_of_the_chain_that_its_name_ends_with(
+    tmp_path: Path, name: str, network: str, chain: str
+) -> None:
+    path = tmp_path / name
+    text = "TUCsTq7TofTCJRRoHk6RvhMoS2mJLm5Yzq"
+    path.write_text(f'["{text}"]' if name.endswith("json") else text + "\n")
+    ((_, tags),) = read_lists([path], Words("L", "2025-01-01", network=network))
+    (tag,) = tags.tags
+    assert tag.network == ("tron" if chain == "bitcoin" else chain), "a Tron address in a list of Bitcoin is told"
+    assert bool(tag.flaw) == (chain == "bitcoin")
+    told = [note for note in tags.notes if "by its name" in note]
+    assert told == ([f"'{name}': taken as of {chain}, by its name; --network says otherwise"]
+                    if chain and not network else [])  # fmt: skip
+    csv = tmp_path / "a_TRX.csv"
+    csv.write_text(f"address\n{text}\n")
+    ((_, tags),) = read_lists([csv], Words("L", "2025-01-01"))
+    assert tags.tags[0].network in {"", "tron"}
+    assert not [note for note in tags.notes if "by its name" in note]
 
 
 def test_a_list_may_say_itself_what_was_withdrawn(tmp_path: Path) -> None:
@@ -184,7 +252,7 @@ def test_a_store_finds_what_its_lists_find(tmp_path: Path) -> None:
             known.merge(load(path, network=word, source=word))
         for tag in known.tags:
             for form in (tag.address, tag.raw or tag.address, tag.address.upper()):
-                ours = [replace(found, last_seen="") for found in store.find(form)]
+                ours = [replace(found, last_seen="", date="") for found in store.find(form)]
                 assert ours == known.find(form), form
         assert len(store.editions()) == 19
 
@@ -274,7 +342,7 @@ def test_any_editions_give_on_every_day_what_that_edition_said(editions: list[li
             held[at] = replace(held[at], withdrawn=until)
         for at, now in change.same:
             held[at] = replace(held[at], **now)  # type: ignore[arg-type]
-        held += change.added
+        held += [tag if tag.first_seen else replace(tag, date=earliest(tag.date, day)) for tag in change.added]
     for number, said in enumerate(editions):
         day = f"2025-01-{number + 1:02}"
         stood = sorted((tag.address, tag.label) for tag in held if tag.stands(day))

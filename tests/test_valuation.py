@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dyepack.cli.app import main
-from dyepack.errors import DyepackError, InputError, UsageError
+from dyepack.errors import EXIT_INCOMPLETE, DyepackError, InputError, UsageError
 from dyepack.money import Asset
 from dyepack.sources.live.errors import SourceError
 from dyepack.tracing.moves import DyedMove
@@ -26,7 +26,7 @@ from dyepack.valuation.files import read_prices
 from dyepack.valuation.model import NO_PRICE, Value, total
 from dyepack.valuation.series import Series
 from tests.servers import LOCAL, Server
-from tests.test_onward import HERE, follow, leg_move, theft
+from tests.test_crossing import HERE, follow, leg_move, theft
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 ETH = Asset("native", "ETH", 18)
@@ -141,6 +141,27 @@ def test_values_of_two_currencies_cannot_be_added() -> None:
         total([Value("USD", DAY, Decimal(1)), Value("GBP", DAY, Decimal(1))], "USD")
 
 
+QUOTED = b'date,note,close\n2025-01-01,"two\nlines",1\n\n2025-01-02,x,%s\n'
+
+
+@pytest.mark.parametrize("bad", [b"0", b"2\n2025-01-02,x,3", b"2\nyesterday,x,3"])
+def test_the_line_of_a_bad_row_is_where_it_begins_whatever_stands_before(bad: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    file.write_bytes(QUOTED % bad)
+    with pytest.raises(InputError) as fault:
+        read_prices(file, "USD", "close")
+    assert fault.value.line == 5 + bad.count(b"\n")
+
+
+@pytest.mark.parametrize("row", [b'2025-01-02,"2', b'2025-01-02,"2"3', b"2025-01-02", b"2025-01-02,2,3"])
+def test_a_row_that_is_not_strictly_csv_is_refused_with_its_line(row: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    file.write_bytes(b"date,close\n2025-01-01,1\n" + row + b"\n2025-01-03,3\n")
+    with pytest.raises(InputError) as fault:
+        read_prices(file, "USD")
+    assert fault.value.line == 3
+
+
 BAD = {
     "empty": (b"", "no rows"),
     "header only": (b"date,close\n", "no rows"),
@@ -237,7 +258,7 @@ def test_without_prices_the_demo_has_no_value(tmp_path: Path, capsys: pytest.Cap
     case = next((tmp_path / "demo").glob("**/case.json")).parent
     code, out = run(capsys, "value", case, "--currency", "USD", "--json")
     told = json.loads(out)
-    assert code == 0
+    assert code == EXIT_INCOMPLETE
     assert {row["at_theft"][0]["reason"] for row in told["stolen"]} == {NO_PRICE}
     assert told["totals"]["stolen"]["at the theft"][0]["amount"] is None
 
@@ -270,7 +291,14 @@ def test_ronin_is_valued_at_the_theft_in_dollars_and_pounds(tmp_path: Path, caps
 
 @pytest.mark.parametrize(
     "words",
-    [["--currency", "XXX"], ["--on", "yesterday"], ["--prices", "nothing"], ["--prices", "NOPE=x.csv"]],
+    [
+        ["--currency", "XXX"],
+        ["--on", "yesterday"],
+        ["--on", "20250321"],
+        ["--on", "2025-W12-5"],
+        ["--prices", "nothing"],
+        ["--prices", "NOPE=x.csv"],
+    ],
 )
 def test_wrong_words_of_value_are_told(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "demo", "--out", tmp_path / "demo")

@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Dye of one deposit, over one link: `dyed` base units of `asset` (its key) became `carried` of the payout's."""
+    """Dye of one deposit, over one link: `dyed` base units of `asset` (its key) became `carried` of the payout's.
+
+    `legs` are the legs of the first case's thefts that the dye was of.
+    """
 
     link: BridgeLink
     asset: str
     dyed: int
     carried: int
+    legs: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,9 @@ def _row(hop: Hop) -> dict[str, Any]:
     return dict(zip(HEADER, values, strict=True))
 
 
+_Leg = tuple[tuple[int, ...], str]
+"""Legs of the first case, and the asset that they became."""
+
 _Deposits = dict[tuple[str, str], list["BridgeLink"]]
 """Links by the transaction and asset of their deposit."""
 
@@ -110,14 +117,14 @@ def _paid_in_parts(links: list[BridgeLink]) -> bool:
 
 def _hops(links: list[BridgeLink], rows: list[DyedMove]) -> list[Hop]:
     """The dye of one deposit over its payouts: the same part of each, the deposit's dye told in proportion to them."""
-    parts = [row.units for row in rows]
+    parts, legs = [row.units for row in rows], tuple(sorted({row.leg for row in rows}))
     dyed, paid = sum(parts), sum(link.payout.amount for link in links)
     hops, seen, told = [], 0, 0
     for link in links:
         seen += link.payout.amount
         share = (dyed * seen // paid if paid else dyed) - told
         told += share
-        hops.append(Hop(link, rows[0].asset, share, sum(carry_parts(link, parts))))
+        hops.append(Hop(link, rows[0].asset, share, sum(carry_parts(link, parts)), legs))
     return hops
 
 
@@ -137,23 +144,28 @@ def _fits(link: BridgeLink, move: DyedMove) -> bool:
 
 
 def thefts_beyond(statement: Statement, crossing: Crossing, links: str) -> dict[str, str]:
-    """The theft file for each ledger that dye was carried to: chain -> TOML; `links` says whose links they are."""
-    by_chain: dict[str, dict[str, list[Hop]]] = defaultdict(lambda: defaultdict(list))
+    """The theft file for each ledger that dye was carried to: chain -> TOML; `links` says whose links they are.
+
+    A leg of it is what one leg of the first case (or several together, where one deposit held dye of several) became of
+    one asset.
+    """
+    by_chain: dict[str, dict[_Leg, list[Hop]]] = defaultdict(lambda: defaultdict(list))
     for hop in crossing.hops:
         if hop.carried:
-            by_chain[hop.link.payout.chain][hop.link.payout.asset].append(hop)
+            by_chain[hop.link.payout.chain][hop.legs, hop.link.payout.asset].append(hop)
     return {chain: _theft(statement, chain, legs, links) for chain, legs in by_chain.items()}
 
 
-def _theft(statement: Statement, chain: str, legs: dict[str, list[Hop]], links: str) -> str:
-    source = (
-        f"case of {statement.theft} on {statement.chain} (ledger {statement.ledger}), rule {statement.rule}; {links}"
-    )
+def _theft(statement: Statement, chain: str, legs: dict[_Leg, list[Hop]], links: str) -> str:
+    source = (f"case of {statement.theft} on {statement.chain} (ledger {statement.ledger}), rule {statement.rule}; "
+              f"{links}")  # fmt: skip
     lines = [f"id = {_text(f'{statement.theft}-on-{chain}')}",
              f"title = {_text(f'{statement.title or statement.theft}: over bridges to {chain}')}",
-             f"chain = {_text(chain)}", f"source = {_text(source)}"]  # fmt: skip
-    for asset, hops in legs.items():
-        lines += ["", "[[leg]]", f"name = {_text(f'over a bridge, {asset}')}", f"asset = {_text(asset)}"]
+             f"chain = {_text(chain)}", f"source = {_text(source)}", f"note = {_text(_note(statement))}"]  # fmt: skip
+    named = {s.leg: s.name for s in statement.sources}
+    for (numbers, asset), hops in legs.items():
+        name = " and ".join(named.get(number, "") or f"leg {number}" for number in numbers)
+        lines += ["", "[[leg]]", f"name = {_text(f'{name}, over a bridge as {asset}')}", f"asset = {_text(asset)}"]
         for hop in hops:
             payout = hop.link.payout
             lines += ["", f"# {hop.link.evidence}, {_remark(hop.link.method)}: from {_remark(hop.link.deposit.tx)}",
@@ -162,6 +174,20 @@ def _theft(statement: Statement, chain: str, legs: dict[str, list[Hop]], links: 
             lines += [f"index = {number}"] if number.isascii() and number.isdigit() else []
             lines += [f'units = "{hop.carried}"']
     return "\n".join(lines) + "\n"
+
+
+def _note(statement: Statement) -> str:
+    """What the second statement must say of the first: its rule and its interval, and what a bridge does to order."""
+    told = []
+    for asset in sorted({t.asset for t in statement.terminals if t.stop == "bridge"}):
+        rules = statement.interval_rules or [statement.rule]
+        sums = [sum(t.amount(r) for t in statement.terminals if t.stop == "bridge" and t.asset == asset) for r in rules]
+        left = sum(t.amount(statement.rule) for t in statement.terminals if t.stop == "bridge" and t.asset == asset)
+        told.append(f"{left} base units of {asset} under {statement.rule}, {min(sums)} to {max(sums)} over rules")
+    return (f"what is stolen here is the dye of {statement.theft} that left {statement.chain} by bridges: "
+            f"{'; '.join(told)}. The intervals here are over the rules on this ledger alone. A bridge pays the same "
+            "part of each payout as was dyed of its deposit; in what order it hands on clean and dyed units nobody "
+            "can say: the first units of a payout count as the dyed ones")  # fmt: skip
 
 
 def _text(value: str) -> str:

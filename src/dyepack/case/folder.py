@@ -43,7 +43,7 @@ from dyepack.tracing.statement import Statement
 from dyepack.tracing.theft import Theft, parse_theft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from dyepack.case.run import Trace
     from dyepack.ledger.open import AnyLedger
@@ -68,16 +68,25 @@ def files_of(trace: Trace) -> dict[str, bytes]:
         thefts.append({"id": theft.id, "file": name, "sha256": hashlib.sha256(theft.raw).hexdigest()})
     files["tags.csv"] = csv_text(trace.tags.tags).encode()
     files["moves.csv"] = moves_csv(trace.moves)
-    files["statement.json"] = _json(trace.statement.to_json())
-    files["case.json"] = _json({
+    files["statement.json"] = document(trace.statement.to_json())
+    files["case.json"] = document({
         "format": FORMAT, "dyepack": __version__, "rule": trace.parameters.rule, "thefts": thefts,
         "parameters": asdict(trace.parameters), "ledger": {"chain": trace.chain, "sha256": trace.ledger},
         "tags": {"file": "tags.csv", "sha256": hashlib.sha256(files["tags.csv"]).hexdigest()},
     })  # fmt: skip
     if trace.live is not None:
-        files["case.json"] = _json(json.loads(files["case.json"]) | {"live": trace.live})
-    lines = [f"{hashlib.sha256(files[n]).hexdigest()}  {n}\n" for n in sorted(files)]
-    return files | {"SHA256": "".join(lines).encode()}
+        files["case.json"] = document(json.loads(files["case.json"]) | {"live": trace.live})
+    return files | {"SHA256": listing(files).encode()}
+
+
+def document(value: object) -> bytes:
+    """A value as the JSON files of a case hold it."""
+    return (json.dumps(value, indent=1, ensure_ascii=True, sort_keys=False) + "\n").encode()
+
+
+def listing(files: Mapping[str, bytes]) -> str:
+    """The list of hashes (SHA256) of files by name."""
+    return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
 
 
 def moves_csv(moves: list[DyedMove]) -> bytes:
@@ -296,7 +305,3 @@ def _checked(path: Path) -> dict[str, bytes]:
         if name not in files:
             raise CaseError(f"{path} lacks {name}", remedy="run the trace again")
     return files
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=True, sort_keys=False) + "\n").encode()

@@ -81,6 +81,7 @@ def _onward(ledger: UtxoLedger, tx: int, mix: Mix, units: int, deposits: tuple[s
         for o in outputs[:SHOWN]
     )  # fmt: skip
     return Onward(
-        ledger.tx_text(tx), "coinjoin", mix.family, mix.rule.id, ledger.assets[0].key, units, deposits,
-        mix.anonymity_set, shown, len(outputs) - len(shown), mix.confidence, mix.rule.evidence, mix.rule.measured,
+        ledger.tx_text(tx), "coinjoin", mix.family, mix.rule.id, ledger.assets[0].key, units, deposits[:SHOWN],
+        len(deposits), mix.anonymity_set, shown, len(outputs) - len(shown), mix.confidence, mix.rule.evidence,
+        mix.rule.measured,
     )  # fmt: skip

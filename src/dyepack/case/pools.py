@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dyepack.patterns.pools.candidates import Candidates, onward
 from dyepack.patterns.pools.dealings import dealings_in, share_spending
-from dyepack.patterns.pools.of_ledger import depositors_of, dyed_lots, histories_of
+from dyepack.patterns.pools.traced import depositors_of, dyed_receipts, histories_of
 from dyepack.tracing.onward import SHOWN, Candidate, Onward
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def pool_onward(ledger: Ledger, moves: list[DyedMove], events: Iterable[History]
     recipients = {bytes(row) for h in histories for row in h.withdrawals.to}
     found = onward(
         histories, list(dyed), dealings=dealings_in(ledger, depositors | recipients),
-        lots=dyed_lots(moves, depositors), recipients=share_spending(ledger, recipients),
+        receipts=dyed_receipts(moves, depositors), recipients=share_spending(ledger, recipients),
     )  # fmt: skip
     return [row for history in histories if (row := _of_pool(history, found, dyed)) is not None]
 
@@ -58,7 +58,8 @@ def _of_pool(history: History, found: Candidates, dyed: dict[str, int]) -> Onwar
     least = min((c.anonymity for c in mine), default=rest.unspent if rest.later else 0)
     units = min(sum(dyed[tx] for tx in deposits), int(rest.deposited))
     return Onward(
-        pool.address, "pool", f"{pool.name}, {FAMILY}", RULE, pool.asset, units, tuple(deposits[:SHOWN]), least,
+        pool.address, "pool", f"{pool.name}, {FAMILY}", RULE, pool.asset, units, tuple(deposits[:SHOWN]),
+        len(deposits), least,
         tuple(map(_candidate, shown)), max(rest.later - len(shown), 0), 100, "E1", MEASURED,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dyepack.case.contradictions import contradictions
 from dyepack.case.mixes import onward_of, stop_at_mixes
 from dyepack.case.needs import known_tags
 from dyepack.case.pools import pool_onward
@@ -98,6 +99,8 @@ def trace(
         moves = dyed_moves(ledger, resolved.plan, runs[parameters.rule])
         statement.onward = [] if parameters.backward else pool_onward(ledger, moves)
         statement.notes += poisoning_notes(lookalikes(ledger, _followed_places(ledger, moves)))
+    statement.notes += [theft.note for theft in thefts if theft.note]
+    statement.notes += contradictions(statement)
     if live is not None:
         statement.notes.insert(0, _followed(live))
     return Trace(thefts, parameters, ledger.sha256, ledger.chain, used, statement, moves, live)

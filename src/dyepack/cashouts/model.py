@@ -76,8 +76,8 @@ class Seen:
 HEADER = (
     "theft", "rule", "service", "address", "role", "symbol", "asset", "decimals", "amount", "least", "most",
     "base_units", "least_base_units", "most_base_units", "terminal", "deposits", "first_deposit", "last_deposit",
-    "deposit_txids", "sweep_txids", "swept_to", "last_move", "balance_base_units", "as_of", "standing", "tag_source", "tag_confidence",
-    "tag_evidence", "tag_date", "contradicted_by", "ledger",
+    "deposit_txids", "sweep_txids", "swept_to", "last_move", "balance_base_units", "as_of", "standing",
+    "tag_source", "tag_confidence", "tag_evidence", "tag_date", "contradicted_by", "ledger",
 )  # fmt: skip
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from dyepack.patterns.bridges.model import Reading
+    from dyepack.patterns.bridges.protocol import Matched
+    from dyepack.patterns.finding import Finding
 
 Files = list[str] | None
 SHOWN = 10
@@ -19,14 +25,18 @@ def bridges(
     logs: Annotated[Files, typer.Option(help="CHAIN=FILE: logs of an ethereum-etl export; several times.")] = None,
     calls: Annotated[Files, typer.Option(help="CHAIN=FILE: transactions of an export; several times.")] = None,
     vault: Annotated[Files, typer.Option(help="A vault of THORChain that payouts come from; several times.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File for the links (CSV), for `dyepack onward --links`.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="The counts and what was refused as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File for the links (CSV), for `dyepack cross --links`.")] = None,
+    leads: Annotated[Files, typer.Option(help="ASSET=ASSET:RATE: also list leads by amount and time between these two "
+                                         "assets (RATE: base units of the second that one of the first is worth, or "
+                                         "LOW-HIGH); several times.")] = None,
+    json: AsJson = False,
 ) -> int:  # fmt: skip
     """Join deposits to payouts by message ids, source transactions and memos, and say what could not be joined.
 
     Only contracts that you name are heard, since anybody can emit an event. A payout that names no known deposit, or
-    contradicts it, is refused and listed; nothing is joined by amount or time. Leaves with 4 if anything was refused
-    or could not be decoded.
+    contradicts it, is refused and listed; nothing is joined by amount or time. Leads (--leads) are listed apart, among
+    what was not joined; they are no identification, carry no dye and are never in --out. Leaves with 4 if anything was
+    refused or could not be decoded.
     """
     from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK, UsageError
     from dyepack.patterns.bridges.etl_files import read_calls, read_logs
@@ -34,11 +44,12 @@ def bridges(
     from dyepack.patterns.bridges.model import Links
     from dyepack.patterns.bridges.protocol import match
     from dyepack.patterns.bridges.records import read_records
+    from dyepack.patterns.bridges.unlinked import Rates, unlinked_leads
 
     show.check_file(out)
     if not contract or not (logs or calls):
         raise UsageError("nothing says whose records are to be read", remedy="give --contract, and --logs or --calls")
-    vouched = _contracts(contract)
+    vouched, rates = _contracts(contract), Rates(leads or [])
     found = read_records(
         [log for chain, file in map(_pair, logs or []) for log in read_logs(Path(file), chain)],
         [call for chain, file in map(_pair, calls or []) for call in read_calls(Path(file), chain)],
@@ -48,27 +59,45 @@ def bridges(
     if out is not None:
         show.out(csv_text(Links(protocol=joined.links)), out)
         show.note(f"{len(joined.links):,} links written to {out}")
-    refused = [(r.payout.chain, r.payout.tx, r.reason) for r in joined.refused]
-    failed = [(f.place, f.reason) for f in found.failures]
-    counts = {"deposits": len(found.deposits), "payouts": len(found.payouts), "links": len(joined.links),
-              "refused": len(refused), "unpaid": len(joined.unpaid), "repeats": joined.repeats,
-              "not_decoded": len(failed)}  # fmt: skip
+    possible = unlinked_leads(joined, rates) if leads else []
     if json:
-        show.out(show.json_text(counts | {
-            "refused_payouts": [{"chain": c, "tx": t, "reason": r} for c, t, r in refused],
-            "failures": [{"place": p, "reason": r} for p, r in failed],
-            "unpaid_deposits": [{"chain": d.chain, "tx": d.tx, "bridge": d.bridge} for d in joined.unpaid],
-        }), None)  # fmt: skip
+        told = _as_json(found, joined) | ({"leads": [lead.to_json() for lead in possible]} if leads else {})
+        show.out(show.json_text(told), None)
     else:
         from dyepack.sinks import for_terminal
 
-        lines = [f"{name.replace('_', ' ')}: {number:,}" for name, number in counts.items()]
-        lines += [f"refused: {t} on {c}: {r}" for c, t, r in refused[:SHOWN]]
-        lines += [f"not decoded: {p}: {r}" for p, r in failed[:SHOWN]]
-        more = max(len(refused) - SHOWN, 0) + max(len(failed) - SHOWN, 0)
-        lines += [f"and {more:,} more (--json)"] if more else []
+        lines = _lines(found, joined) + (_lead_lines(possible) if leads else [])
         show.out("\n".join(map(for_terminal, lines)) + "\n", None)
-    return EXIT_INCOMPLETE if refused or failed else EXIT_OK
+    return EXIT_INCOMPLETE if joined.refused or found.failures else EXIT_OK
+
+
+def _counts(found: Reading, joined: Matched) -> dict[str, int]:
+    return {"deposits": len(found.deposits), "payouts": len(found.payouts), "links": len(joined.links),
+            "refused": len(joined.refused), "unpaid": len(joined.unpaid), "repeats": joined.repeats,
+            "not_decoded": len(found.failures)}  # fmt: skip
+
+
+def _as_json(found: Reading, joined: Matched) -> dict[str, Any]:
+    return _counts(found, joined) | {
+        "refused_payouts": [{"chain": r.payout.chain, "tx": r.payout.tx, "reason": r.reason} for r in joined.refused],
+        "failures": [{"place": f.place, "reason": f.reason} for f in found.failures],
+        "unpaid_deposits": [{"chain": d.chain, "tx": d.tx, "bridge": d.bridge} for d in joined.unpaid],
+    }
+
+
+def _lines(found: Reading, joined: Matched) -> list[str]:
+    lines = [f"{name.replace('_', ' ')}: {number:,}" for name, number in _counts(found, joined).items()]
+    lines += [f"refused: {r.payout.tx} on {r.payout.chain}: {r.reason}" for r in joined.refused[:SHOWN]]
+    lines += [f"not decoded: {f.place}: {f.reason}" for f in found.failures[:SHOWN]]
+    more = max(len(joined.refused) - SHOWN, 0) + max(len(found.failures) - SHOWN, 0)
+    return lines + ([f"and {more:,} more (--json)"] if more else [])
+
+
+def _lead_lines(leads: list[Finding]) -> list[str]:
+    lines = [f"leads by amount and time, no links: {len(leads):,}"]
+    lines += [f"{lead.words}: {' '.join(lead.txs)} (confidence {lead.grade}, {lead.rule.evidence})"
+              for lead in leads[:SHOWN]]  # fmt: skip
+    return lines + ([f"and {len(leads) - SHOWN:,} more leads (--json)"] if len(leads) > SHOWN else [])
 
 
 def _pair(text: str) -> tuple[str, str]:

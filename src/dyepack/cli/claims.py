@@ -117,13 +117,14 @@ def add(
     from dyepack.incidents.overlaps import add as add_claims
 
     ledger = _ledger(claims)
-    total = add_claims([ledger[id_] for id_ in ids], ledger)
+    chosen = [_claim(ledger, id_) for id_ in ids]
+    total = add_claims(chosen, ledger)
     if json:
-        show.out(show.json_text({"claims": ids, "low_hundredths": str(total.low),
+        show.out(show.json_text({"claims": [c.id for c in chosen], "low_hundredths": str(total.low),
                                  "high_hundredths": None if total.high is None else str(total.high),
                                  "currency": total.currency}), None)  # fmt: skip
     else:
-        out_lines([f"{' + '.join(ids)}: {total}"])
+        out_lines([f"{' + '.join(c.id for c in chosen)}: {total}"])
 
 
 def _ledger(file: Path | None) -> ClaimsLedger:
@@ -137,6 +138,17 @@ def _chosen(ledger: ClaimsLedger, ids: list[str] | None) -> list[Claim]:
 
     if not ids:
         return list(ledger.claims.values())
-    if len(set(ids)) != len(ids):
+    chosen = [_claim(ledger, id_) for id_ in ids]
+    if len({c.id for c in chosen}) != len(chosen):
         raise UsageError("a claim is named twice", remedy="name each once")
-    return [ledger[id_] for id_ in ids]
+    return chosen
+
+
+def _claim(ledger: ClaimsLedger, id_: str) -> Claim:
+    """The claim of an id, in any letter case where only one has it so."""
+    name, slash, year = id_.rpartition("/")
+    known, asked = (ledger.series, name) if slash else (ledger.claims, id_)
+    alike = [one for one in known if one.casefold() == asked.casefold()]
+    if asked not in known and len(alike) == 1:
+        return ledger[f"{alike[0]}/{year}" if slash else alike[0]]
+    return ledger[id_]

@@ -113,7 +113,6 @@ def transfers(
 
     Without an index column, rows that are equal in every column are one transfer listed twice (dropped and counted).
     """
-    from dyepack.cli.value import day_of
     from dyepack.errors import UsageError
     from dyepack.ledger.writer import check_place
     from dyepack.money import Asset
@@ -124,7 +123,7 @@ def transfers(
     pairs = [text.split("=", 1) for text in column or []]
     if any(len(p) != 2 for p in pairs):
         raise UsageError("--column wants OUR=THEIRS", remedy="write for example --column tx=Tx_hash")
-    of_day = day_of(day, "--day") if day else None
+    of_day = show.day(day, "--day") if day else None
     check_place(ledger, replace=replace)
     covered = read_coverage(covers) if covers else None
     clock = show.Clock()

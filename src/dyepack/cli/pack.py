@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsJson, CaseFolder
 
 PackPath = Annotated[Path, typer.Argument(help="The pack: a folder, or a file that ends in .zip.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 AllowHost = Annotated[list[str] | None, typer.Option(help="A host that may be private, as 127.0.0.1.")]
 _MIB = 1 << 20
 _MOST_FILE = 1 << 20
 
 
 def pack(
-    case: Annotated[Path, typer.Argument(help="Case folder.")],
+    case: CaseFolder,
     out: Annotated[Path, typer.Option(help="The pack to write: a folder, or a file that ends in .zip.")],
     ledger: Annotated[
         Path | None, typer.Option("--ledger", "-l", help="The ledger it was traced on (a live case holds its own).")
@@ -109,7 +109,7 @@ def stamp(
         show.out(_stamp_from(pack, timestamp, allow_host or []) + "\n", None)
     elif request is not None:
         show.check_file(request)
-        request.write_bytes(stamps.request(stamping.text_of(pack)))
+        show.out(stamps.request(stamping.text_of(pack)), request)
         show.note(f"request written to {request}: send it as application/timestamp-query, then stamp --response")
     elif response is not None:
         show.out(stamping.add(pack, _read(response), response, _read(to) if to else None) + "\n", None)
@@ -125,16 +125,9 @@ def _stamp_from(pack: Path, url: str, allow: list[str]) -> str:
 
 
 def _read(path: Path) -> bytes:
-    from dyepack.errors import InputError
+    from dyepack.files import read_bounded
 
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MOST_FILE + 1)
-    except OSError as fault:
-        raise InputError(path, f"cannot be read ({fault.strerror})", remedy="check the path") from fault
-    if len(raw) > _MOST_FILE:
-        raise InputError(path, f"has more than {_MOST_FILE:,} bytes", remedy="check the path")
-    return raw
+    return read_bounded(path, _MOST_FILE, remedy="give a certificate, a request or a response")
 
 
 def _check_at(text: str) -> None:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from dyepack.cli import show
 from dyepack.cli.incidents import Own
+from dyepack.cli.options import CaseFolder
 from dyepack.cli.value import Currencies, Prices
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ report_app = typer.Typer(
     help="Write the report of a case (report CASE), or letters to the services that it names (report letters CASE).",
 )  # fmt: skip
 
-CaseFolder = Annotated[Path, typer.Argument(help="Case folder.")]
 Ledger = Annotated[
     Path | None,
     typer.Option("--ledger", "-l", help="The ledger of the case, for sweeps and balances (a live case holds it)."),
@@ -134,10 +134,10 @@ def _values(
     """The values of a case, None where nothing asks for them."""
     if not (prices or currency or on):
         return None
-    from dyepack.cli.value import book_of, currencies_of, day_of
+    from dyepack.cli.value import book_of, currencies_of
     from dyepack.valuation.case_values import value_case
 
-    wanted, day = currencies_of(currency), day_of(on, "--on") if on else None
+    wanted, day = currencies_of(currency), show.day(on, "--on") if on else None
     book = book_of(case, prices or [], day, allow or [], evidence, offline=offline)
     return value_case(case.statement, case.moves(), book, wanted, day)
 
@@ -187,19 +187,8 @@ def _print_summary(made: Report) -> None:
 
 def _write(files: dict[Path, bytes]) -> None:
     """Write files, each whole or not at all."""
-    from contextlib import suppress
-
-    from dyepack.errors import InputError
-
     for file, raw in files.items():
-        partial = file.with_name(f".{file.name}.partial")
-        try:
-            partial.write_bytes(raw)
-            partial.replace(file)
-        except OSError as fault:
-            with suppress(OSError):
-                partial.unlink()
-            raise InputError(file, f"cannot be written ({fault.strerror})", remedy="choose another place") from fault
+        show.out(raw, file)
         show.note(f"{file} written")
 
 
@@ -238,6 +227,10 @@ def letters(
             files[out / f"{letter.file}.pdf"] = render_pdf(letter.report, annex_rows=100_000)
     out.mkdir(parents=True, exist_ok=True)
     _write(files)
+    doubted = sum(bool(point["tag"].get("contradicted_by")) for point in material.files["cashouts.json"])
+    if doubted:
+        show.note(f"{doubted} of the places have names that other lists contradict: read the notes of the statement "
+                  "before you send a letter")  # fmt: skip
     show.out("".join(_lines(letter.file, letter.service) for letter in made), None)
 
 

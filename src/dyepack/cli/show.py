@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dyepack.progress import OnBytes, OnStep, no_bytes, no_step
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from dyepack.tracing.statement import Statement
 
 _state = {"quiet": False}
@@ -85,22 +87,37 @@ def flow(words: str) -> Iterator[OnBytes]:
         )
 
 
-def out(text: str, file: Path | None) -> None:
-    """Data as text, to a file (written whole) or to standard output."""
+def out(content: str | bytes, file: Path | None) -> None:
+    """Data to a file (written whole, text as UTF-8) or to standard output."""
     if file is None:
-        sys.stdout.write(text)
+        if isinstance(content, str):
+            sys.stdout.write(content)
+        else:
+            sys.stdout.buffer.write(content)
         return
     from dyepack.errors import InputError
 
     check_file(file)
     partial = file.with_name(f".{file.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
         partial.replace(file)
     except OSError as fault:
         with suppress(OSError):
             partial.unlink()
         raise InputError(file, f"cannot be written ({fault.strerror})", remedy="choose another place") from fault
+
+
+def day(text: str, option: str) -> date:
+    """A day given as an option, as YYYY-MM-DD and in no other form; UsageError if it is none."""
+    from datetime import date
+
+    from dyepack.errors import UsageError
+    from dyepack.tags.text import is_day
+
+    if not is_day(text):
+        raise UsageError(f"{option} {text!a} is not a day", remedy="write it as YYYY-MM-DD, for example 2022-02-07")
+    return date.fromisoformat(text)
 
 
 def json_text(value: Any) -> str:

@@ -83,14 +83,13 @@ def trace(
     """
     from dyepack.case.folder import check_place, write_case
     from dyepack.case.run import trace as run
-    from dyepack.cli.value import day_of
     from dyepack.ledger.open import open_ledger
 
     show.one_form(json=json, csv=csv)
     show.check_file(html)
     parameters = _parameters(rule, cut_off, hops, until, hub, fees, follow, stop, backward=backward)
     parameters.follow_fees = follow_fees
-    parameters.tags_as_of = day_of(tags_as_of, "--tags-as-of").isoformat() if tags_as_of else ""
+    parameters.tags_as_of = show.day(tags_as_of, "--tags-as-of").isoformat() if tags_as_of else ""
     known = load_tags(tags or [], tag_list or [])
     live = live_of(ledger, source, out, second, allow_host or [], offline=offline,
                    limits=(most_places, most_transactions, depth))  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsCsv, AsJson, CaseFolder, OutFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,30 +29,31 @@ Currencies = Annotated[list[str] | None, typer.Option(help="Currency of the valu
 
 
 def value(
-    case: Annotated[Path, typer.Argument(help="Case folder.")],
+    case: CaseFolder,
     prices: Prices = None,
     currency: Currencies = None,
     on: Annotated[str, typer.Option(help="Also value everything on this day, as 2026-11-01.")] = "",
     allow_host: Annotated[list[str] | None, typer.Option(help="A price source that may be private.")] = None,
     evidence: Annotated[Path | None, typer.Option(help="Folder in which answers of price sources are kept.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nothing but --evidence.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The result as CSV.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write it to this file instead.")] = None,
-) -> None:
+    json: AsJson = False,
+    csv: AsCsv = False,
+    out: OutFile = None,
+) -> int:
     """Value what was stolen and where it went: at the theft, when it arrived, and on a stated day.
 
     The three are never added. A day without a price is interpolated between its neighbours and marked, or has no price,
-    which is never 0. Exchange rates are the European Central Bank's.
+    which is never 0. Exchange rates are the European Central Bank's. Leaves with 4 if anything has no value.
     """
     from dyepack.case.folder import Case
-    from dyepack.report.values import value_lines, value_table
+    from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK
+    from dyepack.report.values import reach, value_lines, value_table
     from dyepack.valuation.case_values import value_case
 
     show.one_form(json=json, csv=csv)
     show.check_file(out)
     wanted = currencies_of(currency)
-    day = day_of(on, "--on") if on else None
+    day = show.day(on, "--on") if on else None
     opened = Case(case)
     moves = opened.moves()
     book = book_of(opened, prices or [], day, allow_host or [], evidence, offline=offline)
@@ -62,6 +64,10 @@ def value(
         show.out(show.csv_text(*value_table(found, opened.statement)), out)
     else:
         show.out(show.shown(value_lines(found, opened.statement)), out)
+    lacking = found.lacking()
+    if lacking:
+        show.note(f"{len(lacking)} lines lack a price of {reach(found, book, opened.statement)}")
+    return EXIT_INCOMPLETE if lacking else EXIT_OK
 
 
 def convert(
@@ -69,7 +75,7 @@ def convert(
     base: Annotated[str, typer.Argument(help="Its currency, as USD.")],
     quote: Annotated[str, typer.Argument(help="The other currency, as GBP.")],
     on: Annotated[str, typer.Option(help="The day, as 2022-02-07.")],
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    json: AsJson = False,
 ) -> int:
     """Say what an amount of one currency was in another on a day, with the rate and its day.
 
@@ -80,7 +86,7 @@ def convert(
     from dyepack.valuation.book import PriceBook
     from dyepack.valuation.exchange import check_currency
 
-    given, wanted, day = check_currency(base), check_currency(quote), day_of(on, "--on")
+    given, wanted, day = check_currency(base), check_currency(quote), show.day(on, "--on")
     whole, places = _plain(amount)
     found = PriceBook().value(Asset(given, given, places), whole, day, wanted)
     if json:
@@ -108,18 +114,6 @@ def currencies_of(given: list[str] | None) -> list[str]:
     from dyepack.valuation.exchange import check_currency
 
     return list(dict.fromkeys(check_currency(code) for code in given or ["USD", "GBP"]))
-
-
-def day_of(text: str, option: str) -> date:
-    """A day; UsageError if it is none."""
-    from datetime import date
-
-    from dyepack.errors import UsageError
-
-    try:
-        return date.fromisoformat(text)
-    except ValueError as fault:
-        raise UsageError(f"{option} {text!a} is not a day", remedy="write for example 2022-02-07") from fault
 
 
 def book_of(

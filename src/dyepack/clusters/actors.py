@@ -6,11 +6,11 @@ disagree has none.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dyepack.tags.model import STOPS, TagKind
+from dyepack.tags.naming import service_name
 from dyepack.tracing.terminals import Stop
 
 if TYPE_CHECKING:
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from dyepack.tags.model import Tag, TagSet
 
 LEAST_CONFIDENCE = 60
-"""Of a tag that can keep clusters apart: what a published list of an authority has (methods.md 6.3)."""
+"""Of a tag that can keep clusters apart: what a published list of an authority has."""
 
 PARTIES = frozenset(TagKind) - {TagKind.BURN, TagKind.THEFT, TagKind.INTERMEDIARY, TagKind.OTHER}
 """Kinds of tags whose label names a party, not an incident or a remark."""
-
-_NUMBER = re.compile(r"[\s#]*\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,8 @@ class Actor:
 
     @property
     def key(self) -> str:
-        """What two tags of one party have in common: case, "Name: wallet" and "Name 14" make no difference."""
-        return _NUMBER.sub("", self.name.partition(":")[0].strip()).casefold() or self.name.casefold()
+        """What the tags of one party have in common: case, "Name: wallet", "Name 14", "Name-14" make no difference."""
+        return service_name(self.name.partition(":")[0]).casefold() or self.name.casefold()
 
 
 @dataclass(frozen=True, slots=True)

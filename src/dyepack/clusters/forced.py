@@ -1,7 +1,7 @@
 """Merges that somebody else brought about: an address that a transaction spends from only because of a stranger's dust.
 
-A stranger can send dust to an address so that a careless wallet spends it beside the owner's other coins (methods.md
-4.4). The merge is real, whoever signed has both keys, but it was forced: without the dust it would not be known.
+A stranger can send dust to an address so that a careless wallet spends it beside the owner's other coins. The
+merge is real, whoever signed has both keys, but it was forced: without the dust it would not be known.
 
 Invariant: what is marked depends on the clusters as they are; a merge by change is never marked.
 """

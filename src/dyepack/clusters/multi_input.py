@@ -1,9 +1,9 @@
 """Clusters of addresses: spent together (multi-input, co-spend), or joined by change; each merge with its transaction.
 
 Whoever signs a transaction has the keys of all its inputs, so their addresses are taken to be one party's, unless the
-transaction looks like a CoinJoin, where many parties sign (methods.md 2.1; BlockSci and GraphSense do the same). Where
-the caller asks for it, the change output of a transaction joins its inputs too, if signs of at least two groups say
-that it is change (patterns/change.py). A merge is evidence only together with its transaction: `explain` gives the
+transaction looks like a CoinJoin, where many parties sign (BlockSci and GraphSense do the same). Where the caller
+asks for it, the change output of a transaction joins its inputs too, if signs of at least two groups say that it is
+change (patterns/change.py). A merge is evidence only together with its transaction: `explain` gives the
 chain of them between two addresses, `without` undoes what chosen transactions caused.
 
 Where actors are given, two clusters of different actors are never joined. A transaction that would do that joins

@@ -8,11 +8,10 @@ Invariant: UUIDs are settled by the case; the event is not published and distrib
 
 from __future__ import annotations
 
-import calendar
-import time
 from typing import TYPE_CHECKING, Any
 
 from dyepack.exports.model import ADMIRALTY, Findings, pretty, shown
+from dyepack.ledger.content import seconds_of
 from dyepack.tags.addresses.names import network_of
 from dyepack.tags.addresses.reading import read_address
 
@@ -26,18 +25,14 @@ _BANK = ("bank-account", "b4712203-95a8-4883-80e9-b566f5df11c9", "1")
 def export(findings: Findings) -> bytes:
     """The event as JSON."""
     s = findings.statement
-    seconds = str(_seconds(findings.time))
+    seconds = str(seconds_of(findings.time))
     ended = [place for place in findings.places().values() if place.terminals]
     return pretty({"Event": {
-        "uuid": findings.id("event"), "info": f"dyepack: {shown(s.title or s.theft)}", "date": findings.time[:10],
+        "uuid": findings.id("event"), "info": f"dyepack: {shown(s.title or s.theft)}", "date": findings.started[:10],
         "timestamp": seconds, "threat_level_id": "4", "analysis": "2", "distribution": "0", "published": False,
         "Orgc": {"name": "dyepack", "uuid": findings.id("author")},
         "Object": [_object(findings, place, seconds) for place in ended],
     }})  # fmt: skip
-
-
-def _seconds(text: str) -> int:
-    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _object(findings: Findings, place: Place, seconds: str) -> dict[str, Any]:

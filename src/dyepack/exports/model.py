@@ -106,6 +106,11 @@ class Findings:
         """The last time that the moves tell, EPOCH if none."""
         return max((m.time for m in self.moves), default="") or EPOCH
 
+    @property
+    def started(self) -> str:
+        """The first time that the moves tell: when the theft began; EPOCH if none."""
+        return min((m.time for m in self.moves if m.time), default=EPOCH)
+
     def amount(self, units: int, asset: str) -> str:
         """Units as a decimal number, exact; base units where nobody told the decimals."""
         return self.statement.assets[asset].format(units, grouped=False)

@@ -20,8 +20,9 @@ Value = dict[str, Any]
 
 LIST_HEAD = ["id", "date", "public", "victim", "kind", "country", "region", "low_hundredths", "high_hundredths",
              "currency", "vectors", "actors", "attributed_by", "unchecked", "sources"]  # fmt: skip
-CHECK_HEAD = ["claim", "attributed_by", "outcome", "sure", "reason", "low_hundredths", "high_hundredths", "currency",
-              "certain", "possible", "without_amount", "count_fits", "regions_without", "incidents"]  # fmt: skip
+CHECK_HEAD = ["claim", "attributed_by", "outcome", "sure", "reason", "supported", "conclusion",
+              "low_hundredths", "high_hundredths", "currency", "certain", "possible", "without_amount",
+              "count_fits", "regions_without", "incidents"]  # fmt: skip
 
 
 def incident_json(incident: Incident, sources: dict[str, Source] | None = None) -> Value:
@@ -125,7 +126,8 @@ def verdict_json(verdict: Verdict) -> Value:
     total = verdict.total
     return {
         "claim": verdict.claim.id, "attributed_by": verdict.sources, "outcome": verdict.outcome.value,
-        "sure": verdict.sure, "reason": verdict.reason, "low_hundredths": str(total.low),
+        "sure": verdict.sure, "reason": verdict.reason, "supported": verdict.supported,
+        "conclusion": verdict.conclusion, "low_hundredths": str(total.low),
         "high_hundredths": str(total.high), "currency": verdict.claim.currency, "certain": total.certain,
         "possible": total.possible, "without_amount": total.unvalued, "count_fits": verdict.count_fits,
         "regions_without": list(verdict.regions_without),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dyepack.errors import UsageError
 from dyepack.incidents.amounts import show_range
+from dyepack.incidents.countries import REGIONS
 from dyepack.incidents.spans import Span
 
 if TYPE_CHECKING:
@@ -76,15 +77,22 @@ def refusals(claims: Sequence[Claim], ledger: ClaimsLedger) -> list[str]:
     parties = {(c.by, c.told_in, c.edition) for c in claims}
     if len(parties) > 1:
         reasons.append(f"{names}: they come from {len(parties)} sources or editions, each with its own method")
-    for what, found in (
-        ("currencies", {c.currency for c in claims}),
-        ("measures", {c.measure for c in claims}),
-        ("scopes", {(c.scope, c.kinds, c.regions) for c in claims}),
-        ("actors", {c.actor for c in claims}),
+    for what, said in (
+        ("currencies", [c.currency for c in claims]),
+        ("measures", [c.measure for c in claims]),
+        ("scopes", [_scope(c) for c in claims]),
+        ("actors", [c.actor for c in claims]),
     ):
-        if len(found) > 1:
-            reasons.append(f"{names}: they are about different {what}")
+        if len(set(said)) > 1:
+            each = " / ".join(f"{c.id}: {words}" for c, words in zip(claims, said, strict=True))
+            reasons.append(f"{names}: they are about different {what} ({each})")
     return reasons
+
+
+def _scope(claim: Claim) -> str:
+    """What a claim is about, in words: "crypto; exchange; Asia, Europe"."""
+    where = ", ".join(sorted(REGIONS[region] for region in claim.regions)) or "everywhere"
+    return f"{claim.scope}; {', '.join(sorted(claim.kinds)) or 'all kinds'}; {where}"
 
 
 def add(claims: Sequence[Claim], ledger: ClaimsLedger) -> Total:

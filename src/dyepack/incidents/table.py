@@ -5,10 +5,11 @@ Invariant: nothing in a file is ignored, and nothing is guessed.
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from dyepack import files
 from dyepack.errors import InputError, quoted
+from dyepack.files import read_bounded
 from dyepack.incidents.amounts import check_quantity, parse_amount
 from dyepack.incidents.spans import Span, parse_span
 
@@ -24,33 +25,17 @@ LONGEST = 2000
 """The longest text in a field, in characters."""
 MOST = 50_000
 """The most entries of a list."""
-_DOTS = 40
 _REMEDY = "mend the file; docs/incidents.md has the schema"
 
 
 def read_toml(file: Path) -> Table:
     """A file as a table; InputError if it cannot be read or is no TOML."""
-    try:
-        if file.exists() and not file.is_file():
-            raise InputError(file, "is not a plain file", remedy="give a TOML file")
-        with file.open("rb") as opened:
-            raw = opened.read(LARGEST + 1)
-    except OSError as fault:
-        raise InputError(file, f"cannot be read ({fault.strerror})", remedy="check the path") from fault
-    return parse_toml(raw, str(file))
+    return parse_toml(read_bounded(file, LARGEST, remedy="give a TOML file; split one that is too large"), str(file))
 
 
 def parse_toml(raw: bytes, file: str) -> Table:
     """The bytes of a file called `file` as a table."""
-    if len(raw) > LARGEST:
-        raise InputError(file, f"is larger than {LARGEST >> 20} MiB", remedy="split it")
-    if any(line.split(b'"')[0].count(b".") > _DOTS for line in raw.splitlines()):
-        raise InputError(file, "has a key of very many parts", remedy=_REMEDY)
-    try:
-        data = tomllib.loads(raw.decode())
-    except (ValueError, RecursionError) as fault:
-        raise InputError(file, f"is not valid TOML: {fault}", remedy=_REMEDY) from fault
-    return Table(file, data, "top level")
+    return Table(file, files.parse_toml(file, raw, most=LARGEST, remedy=_REMEDY), "top level")
 
 
 class Table:

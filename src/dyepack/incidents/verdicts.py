@@ -71,8 +71,9 @@ class Settings:
 class Verdict:
     """One claim held against the incidents that one set of parties attributes.
 
-    `sure` tells that the outcome holds wherever the sum lies in its interval; `count_fits` is None if the claim
-    counts nothing.
+    `outcome` and `reason` are about the amount alone; `sure` tells that the outcome holds wherever the sum lies in its
+    interval; `count_fits` is None if the claim counts nothing. `supported` is about the claim as it is worded, with
+    its count and regions: None where that stays open, or cannot be compared; `conclusion` says it in one line.
     """
 
     claim: Claim
@@ -84,6 +85,8 @@ class Verdict:
     total: Sum
     count_fits: bool | None
     regions_without: tuple[str, ...]
+    supported: bool | None
+    conclusion: str
 
 
 def check(claims: Iterable[Claim], registry: Iterable[Incident], settings: Settings = Settings()) -> list[Verdict]:
@@ -99,11 +102,67 @@ def verdict(claim: Claim, incidents: Iterable[Incident], sources: str, settings:
     total = add_up(found, claim.currency)
     outcome, sure, reason = _judge(claim, total, settings)
     there = {s.incident.part_of_world for s in found}
+    fits = _count_fits(claim.count, total) if outcome is not Outcome.NOT_COMPARABLE else None
+    without = tuple(region for region in claim.regions if region not in there)
+    supported, doubts = _as_worded(claim, outcome, sure, fits, without, found, settings)
     return Verdict(
-        claim, sources, outcome, sure, reason, tuple(found), total,
-        _count_fits(claim.count, total) if outcome is not Outcome.NOT_COMPARABLE else None,
-        tuple(region for region in claim.regions if region not in there),
+        claim, sources, outcome, sure, reason, tuple(found), total, fits, without, supported,
+        _conclusion(outcome, reason, doubts, supported),
     )  # fmt: skip
+
+
+def _as_worded(
+    claim: Claim, outcome: Outcome, sure: bool, count_fits: bool | None, without: tuple[str, ...],
+    found: Sequence[Support], settings: Settings,
+) -> tuple[bool | None, list[str]]:  # fmt: skip
+    """Whether the incidents support a claim with its amount, count and regions, and what speaks against the latter."""
+    if outcome is Outcome.NOT_COMPARABLE:
+        return None, []
+    doubts = []
+    unplaced = any(not s.incident.part_of_world for s in found)
+    certain = [s.incident for s in found if s.certain]
+    total = len(certain), len(found)
+    counted = claim.count is None or (_fits(claim.count, total[0], total[0]) and _fits(claim.count, total[1], total[1]))
+    if count_fits is False:
+        doubts.append("the count does not fit")
+    elif not counted:
+        doubts.append("the count fits only with possible ones")
+    perhaps = [r for r in claim.regions if r not in without and r not in {i.part_of_world for i in certain}]
+    if without:
+        doubts.append(f"no incident is {'known to be ' if unplaced else ''}in {_places(without)}")
+    if perhaps:
+        doubts.append(f"only possible ones are in {_places(perhaps)}")
+    bounded = bounds(claim, settings.tolerance_percent)[1] is not None
+    missed = sure and (outcome is Outcome.SHORT or (outcome is Outcome.EXCEEDS and bounded))
+    if missed or count_fits is False or (without and not unplaced):
+        return False, doubts
+    return (True if sure and not doubts else None), doubts
+
+
+def _places(regions: Iterable[str]) -> str:
+    return ", ".join(REGIONS[region] for region in regions)
+
+
+_AMOUNT = {
+    Outcome.COVERED: "the amount is covered",
+    Outcome.EXCEEDS: "the amount is exceeded",
+    Outcome.SHORT: "the amount is not reached",
+}
+_AS_WORDED = {
+    True: "the claim as worded is supported by this list",
+    False: "the claim as worded is not supported by this list",
+    None: "whether this list supports the claim as worded stays open",
+}
+
+
+def _conclusion(outcome: Outcome, reason: str, doubts: list[str], supported: bool | None) -> str:
+    """What the incidents say about amount, count and regions of a claim, and so about the claim, in one line."""
+    if outcome is Outcome.NOT_COMPARABLE:
+        return f"{outcome.value}: {reason}"
+    amount = f"{_AMOUNT[outcome]} ({reason})"
+    link = ", and " if outcome is Outcome.SHORT else ", but "
+    also = link + " and ".join(doubts) if doubts else ""
+    return f"{amount}{also}: {_AS_WORDED[supported]}"
 
 
 def fit(incident: Incident, claim: Claim, codes: frozenset[str]) -> Support | None:
@@ -172,7 +231,7 @@ def _judge(claim: Claim, total: Sum, settings: Settings) -> tuple[Outcome, bool,
     ceiling = high if high is not None else (claim.upper or claim.amount) * settings.exceeds_percent // 100
     if total.low > ceiling:
         times = total.low * 10 // max(claim.amount, 1)
-        how = "true as a lower bound, but " if high is None else ""
+        how = "true as a lower bound; " if high is None else ""
         return Outcome.EXCEEDS, True, f"{how}the certain ones alone come to {times // 10}.{times % 10} times as much"
     if total.low >= floor:
         if high is None or (total.high <= high and not total.unvalued):
@@ -198,11 +257,13 @@ def _unvalued(total: Sum) -> str:
 
 def _count_fits(count: Count | None, total: Sum) -> bool | None:
     """Whether the number of incidents can be the claim's."""
-    if count is None:
-        return None
-    most = total.certain + total.possible
+    return None if count is None else _fits(count, total.certain, total.certain + total.possible)
+
+
+def _fits(count: Count, least: int, most: int) -> bool:
+    """Whether a number of incidents between two can be the claim's."""
     if count.comparator in {"at_least", "more_than"}:
         return most > count.number if count.comparator == "more_than" else most >= count.number
     if count.comparator == "up_to":
-        return total.certain <= count.number
-    return total.certain <= count.number <= most
+        return least <= count.number
+    return least <= count.number <= most

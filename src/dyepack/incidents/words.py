@@ -116,7 +116,7 @@ def verdict_lines(verdicts: Sequence[Verdict], ledger: ClaimsLedger, most: int) 
         if not v.support:
             empty.append(v.sources)
             continue
-        lines.append(f"    {v.sources:<3} {_sum(v)}: {v.outcome.value}{'' if v.sure else ' (not sure)'}, {v.reason}")
+        lines.append(f"    {v.sources:<3} {_sum(v)}: {v.conclusion}")
         lines += [f"        {text}" for text in _asides(v)]
     if empty:
         lines.append(f"    {' '.join(empty)}: not comparable, no incident")

@@ -99,6 +99,11 @@ def current(path: Path) -> tuple[Path, Manifest, str]:
     return folder, manifest, sha256
 
 
+def pointer(sha256: str) -> str:
+    """What CURRENT says where the content with this hash, under its plain name, is in force."""
+    return f"{sha256[:16]}\n"
+
+
 def open_content(path: Path, model: str, names: Sequence[str], optional: Sequence[str] = ()) -> Content:
     """Map the columns of the newest content; LedgerError says what is missing, damaged or of another model.
 
@@ -115,7 +120,7 @@ def open_content(path: Path, model: str, names: Sequence[str], optional: Sequenc
         )
     names = [*names, *(name for name in optional if name in said)]
     return Content(folder, manifest, sha256,
-                   {n: _map(folder / f"{n}.npy", said[n].dtype, said[n].shape, path) for n in names})  # fmt: skip
+                   {n: _map(folder / said[n].file, said[n].dtype, said[n].shape, path) for n in names})  # fmt: skip
 
 
 def misfit(path: Path) -> LedgerError:
@@ -155,15 +160,18 @@ def time_text(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}Z" if seconds >= 0 else ""
 
 
+def seconds_of(text: str) -> int:
+    """Seconds since 1970 of what `time_text` wrote, -1 for ""."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) if text else -1
+
+
 def _column_hash(folder: Path, column: Column) -> str | None:
     """The SHA-256 of what a column's file holds now, None if it cannot be read."""
     digest = hashlib.sha256()
     try:
         if column.dtype == "jsonl":
-            return hashlib.sha256((folder / f"{column.name}.jsonl").read_bytes()).hexdigest()
-        flat = np.load(
-            folder / f"{column.name}.npy", mmap_mode="r" if np.prod(column.shape) else None, allow_pickle=False
-        )
+            return hashlib.sha256((folder / column.file).read_bytes()).hexdigest()
+        flat = np.load(folder / column.file, mmap_mode="r" if np.prod(column.shape) else None, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     flat = flat.reshape(-1).view(np.uint8)

@@ -41,6 +41,11 @@ class Column:
     shape: list[int]
     sha256: str
 
+    @property
+    def file(self) -> str:
+        """The name of its file: JSON lines, or an array of NumPy."""
+        return f"{self.name}.{'jsonl' if self.dtype == 'jsonl' else 'npy'}"
+
 
 @dataclass(slots=True)
 class Manifest:

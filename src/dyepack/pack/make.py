@@ -19,6 +19,7 @@ from dyepack import __version__
 from dyepack.case.folder import CHECKS, EVIDENCE, Case
 from dyepack.case.folder import LEDGER as OWN_LEDGER
 from dyepack.errors import CaseError, UsageError, quoted
+from dyepack.ledger.content import pointer
 from dyepack.pack import bag, log, zipped
 from dyepack.pack.names import flaw, twins
 from dyepack.sources.live.evidence import BODIES, LINES
@@ -110,7 +111,7 @@ def _ledger_files(ledger: AnyLedger, start: str) -> dict[str, Path]:
     """The content in force, under the plain name of its hash (CURRENT is written by `_write`)."""
     folder = f"{start}{ledger.sha256[:16]}/"
     names = ["manifest.json"]
-    names += [c.name + (".jsonl" if c.dtype == "jsonl" else ".npy") for c in ledger.manifest.columns]
+    names += [column.file for column in ledger.manifest.columns]
     return {folder + name: ledger.folder / name for name in names}
 
 
@@ -146,7 +147,7 @@ def _write(
         files[name].write_bytes(raw)
 
     start = f"{bag.CASE}{OWN_LEDGER}/" if case.is_live else bag.LEDGER
-    put(f"{start}CURRENT", f"{ledger.sha256[:16]}\n".encode())
+    put(f"{start}CURRENT", pointer(ledger.sha256).encode())
     _check_names(files)
     sums = {name: _sums(files[name]) for name in sorted(files)}
     raw, head = log.written(_actions(case, ledger, sums, wanted))

@@ -6,7 +6,6 @@ gives the files of its case, byte for byte (but for the version that made it, wh
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack import __version__
-from dyepack.case.folder import CHECKS, EVIDENCE, LEDGER, Case, files_of
+from dyepack.case.folder import CHECKS, EVIDENCE, LEDGER, Case, document, files_of, listing
 from dyepack.case.run import trace
 from dyepack.errors import DyepackError, quoted
+from dyepack.ledger.content import pointer
 from dyepack.pack import bag
 from dyepack.pack.verification import Check, PackFault
 from dyepack.progress import OnStep, no_step
@@ -42,14 +42,14 @@ _ANSWERS = re.compile(
 
 def open_case(tree: Tree, found: bag.Bag, folder: Path) -> tuple[Case, Check]:
     """The case of a pack whose own list of hashes holds for every file; PackFault names the first that is not so."""
-    listing = bag.CASE + "SHA256"
+    hashes = bag.CASE + "SHA256"
     listed = set()
-    for number, line in enumerate(tree.read(listing).decode("ascii", "replace").splitlines(), 1):
+    for number, line in enumerate(tree.read(hashes).decode("ascii", "replace").splitlines(), 1):
         digest, _, short = line.partition("  ")
         name = bag.CASE + short
         listed.add(name)
         if name not in found.sums:
-            raise PackFault("case", listing, f"lists {quoted(short)}, which is missing", number)
+            raise PackFault("case", hashes, f"lists {quoted(short)}, which is missing", number)
         if found.sums[name].sha256 != digest:
             raise PackFault("case", name, "was changed since the case was written")
     for name in found.payload:
@@ -84,16 +84,16 @@ def open_ledger(case: Case, found: bag.Bag, folder: Path) -> tuple[AnyLedger, Ch
         ledger = case.open_ledger(None if case.is_live else folder / bag.LEDGER)
     except DyepackError as fault:
         raise PackFault("ledger", start.rstrip("/"), _said(fault, folder)) from fault
-    names = {c.name + (".jsonl" if c.dtype == "jsonl" else ".npy") for c in ledger.manifest.columns}
+    names = {column.file for column in ledger.manifest.columns}
     known = {f"{start}CURRENT", *(content + name for name in (*names, "manifest.json"))}
     for name in found.payload:
         if name.startswith(_LEDGERS) and name not in known:
             raise PackFault("ledger", name, "is no file of the case's ledger")
     for column in ledger.manifest.columns:
-        name = f"{content}{column.name}.npy"
+        name = content + column.file
         if column.dtype != "jsonl" and not _is_plain(folder / name, column):
             raise PackFault("ledger", name, "has more or less than its column")
-    if (folder / start / "CURRENT").read_bytes() != f"{ledger.sha256[:16]}\n".encode():
+    if (folder / start / "CURRENT").read_bytes() != pointer(ledger.sha256).encode():
         raise PackFault("ledger", f"{start}CURRENT", "is not spelled as dyepack writes it")
     return ledger, Check("ledger", len(ledger.manifest.columns), "columns have the hashes that its manifest says")
 
@@ -154,9 +154,8 @@ def again(case: Case, ledger: AnyLedger, progress: OnStep = no_step) -> tuple[Ch
 def _as_of(files: dict[str, bytes], version: object) -> None:
     """Say of files that were just made that another version made them."""
     about = json.loads(files["case.json"]) | {"dyepack": version}
-    files["case.json"] = (json.dumps(about, indent=1, ensure_ascii=True) + "\n").encode()
-    names = sorted(files.keys() - {"SHA256"})
-    files["SHA256"] = "".join(f"{hashlib.sha256(files[n]).hexdigest()}  {n}\n" for n in names).encode()
+    files["case.json"] = document(about)
+    files["SHA256"] = listing({name: raw for name, raw in files.items() if name != "SHA256"}).encode()
 
 
 def _said(fault: DyepackError, folder: Path) -> str:

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 NOBODY = -1
 """The counterparty of issuance and of fees."""
+DAY = 24 * 60 * 60
 SECONDS_A_BLOCK = 12
 """What a block stands for where times are missing, as on Ethereum."""
+SECONDS_A_BITCOIN_BLOCK = 600
 
 _ADDRESS = np.uint64(0xFFFFFFFF)
 

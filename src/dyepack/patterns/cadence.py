@@ -1,4 +1,4 @@
-"""Cadence: the times at which a cluster acts (methods.md 3.6). Scripts work by the clock, people by the day.
+"""Cadence: the times at which a cluster acts. Scripts work by the clock, people by the day.
 
 scripted batch  three times or more in a row a spell of 30 to 60 minutes in which no gap between transactions reaches
                 10 minutes, then a pause of 10 to 20 minutes. Random traffic can do that too, so the same gaps are
@@ -6,8 +6,8 @@ scripted batch  three times or more in a row a spell of 30 to 60 minutes in whic
                 were tried, Bonferroni) is not told.
 day hours       whether the hours of day gather: Rayleigh's and Kuiper's test on the circle, the mean hour with its
                 interval, and the offset from UTC at which that would be the middle of office hours. A statistic, never
-                a finding: CAVEAT goes with it. Transactions of one batch are not independent, so an hour of one
-                day counts once.
+                a finding: it is told of a script that acted in 20 hours of days or more, and CAVEAT goes with it.
+                Transactions of one batch are not independent, so an hour of one day counts once.
 
 Invariant: the same times give the same numbers: shuffles are seeded.
 """
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dyepack.patterns.activity import only_places, payments, spans
+from dyepack.patterns.activity import DAY, only_places, payments, spans
 from dyepack.patterns.finding import Finding, Rule
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 MINUTE = 60
 HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-WEEK = 7 * DAY
 ON = (30 * MINUTE, 60 * MINUTE)
 OFF = (10 * MINUTE, 20 * MINUTE)
 REPEATS = 3
@@ -43,11 +41,9 @@ MOST_SHUFFLES = 9_999
 """However many sets are tried: more than 500 at once can show no script at the usual chance."""
 CHANCE = 0.05
 LEAST_DAYS = 20
-"""Hours of days below which no interval of the mean hour is given."""
+"""Hours of days below which no interval of the mean hour is given, nor the hours of a script."""
 MIDDAY = 13.5
 """The local hour that is taken for the middle of office hours (nine to six)."""
-_MONDAY = 4 * DAY
-"""The first Monday since 1970 began this many seconds after it."""
 
 CAVEAT = (
     "never for attribution on its own: people of many countries share an hour, operators work for others in other time "
@@ -57,7 +53,7 @@ CAVEAT = (
 RULE = Rule(
     "scripted-cadence/1", "scripted cadence",
     "3 times in a row 30 to 60 minutes of transactions less than 10 minutes apart, then a pause of 10 to 20 minutes; "
-    "shuffling the gaps does that at most once in 20 times", "methods.md 3.6", 40, "E6",
+    "shuffling the gaps does that at most once in 20 times", "this project's own rule", 40, "E6",
     "generated traffic (bench/accuracy_accounts.py): without the shuffles a fifth of random traffic at a pace of four "
     "minutes would be told, with them one in forty; 100 of 100 scripts, each tried alone, and 8 of 20 "
     "among 100 tries at once",
@@ -77,17 +73,16 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class CircularStatistic:
-    """How times gather on a circle (hours of the day, or days of the week): a statistic, never an attribution.
+    """How times gather on the circle of a day's hours: a statistic, never an attribution.
 
     n         independent times: hours of days in which something happened
-    mean      the mean direction in hours of the period, half the width of its 95 % interval in `margin` (None: the
+    mean      the mean hour, half the width of its 95 % interval in `margin` (None: the
               direction is too weak, or the times too few)
     length    the mean resultant length, 0 (evenly spread) to 1
     rayleigh, kuiper  p-values, multiplied by `tried` (Bonferroni), at most 1
-    offset    hours from UTC at which `mean` is the middle of office hours (the day only), -12 to 12
+    offset    hours from UTC at which `mean` is the middle of office hours, -12 to 12
     """
 
-    period: str
     n: int
     mean: float
     margin: float | None
@@ -95,18 +90,16 @@ class CircularStatistic:
     rayleigh: float
     kuiper: float
     tried: int
-    offset: float | None
+    offset: float
 
     def words(self) -> str:
         """The statistic as one sentence, with its caveat."""
         wide = "no interval, too few or too even" if self.margin is None else f"95 % interval +/- {self.margin:.1f} h"
-        where = "" if self.offset is None else (
-            f"; if that is the middle of office hours, the clock stands at UTC{self.offset:+.1f} ({wide})"
-        )  # fmt: skip
         return (
-            f"hours of the {self.period}, UTC: mean {self.mean:.1f} ({wide}), resultant length {self.length:.2f}, "
+            f"hours of the day, UTC: mean {self.mean:.1f} ({wide}), resultant length {self.length:.2f}, "
             f"Rayleigh p {self.rayleigh:.3g}, Kuiper p {self.kuiper:.3g} over {self.n:,} active hours, "
-            f"{self.tried:,} tried{where}; {CAVEAT}"
+            f"{self.tried:,} tried; if the mean is the middle of office hours, the clock stands at "
+            f"UTC{self.offset:+.1f} ({wide}); {CAVEAT}"
         )
 
 
@@ -170,13 +163,20 @@ def beat(
 
 def day_hours(times: Iterable[int], *, tried: int = 1) -> CircularStatistic | None:
     """How the hours of day gather at which something happened; None for no times. `tried`: sets or tests tried."""
-    return _circular(np.unique(np.fromiter(times, np.int64) // HOUR) * HOUR + HOUR // 2, DAY, "day", tried)
-
-
-def week_hours(times: Iterable[int], *, tried: int = 1) -> CircularStatistic | None:
-    """The same for the hours of the week, which begins on Monday 00:00 UTC."""
     hours = np.unique(np.fromiter(times, np.int64) // HOUR) * HOUR + HOUR // 2
-    return _circular(hours - _MONDAY, WEEK, "week", tried)
+    n = len(hours)
+    if not n:
+        return None
+    angle = (hours % DAY) * (2 * math.pi / DAY)
+    x, y = float(np.cos(angle).sum()), float(np.sin(angle).sum())
+    pull = math.hypot(x, y)
+    mean = (math.atan2(y, x) / (2 * math.pi) % 1) * 24
+    rayleigh = math.exp(math.sqrt(1 + 4 * n + 4 * (n * n - pull * pull)) - (1 + 2 * n))
+    length = pull / n
+    return CircularStatistic(
+        n, mean, _margin(angle, mean, length), length, min(1.0, rayleigh * tried),
+        min(1.0, _kuiper(hours % DAY // HOUR) * tried), tried, (MIDDAY - mean + 12) % 24 - 12,
+    )  # fmt: skip
 
 
 def _cycles(gaps: I64, on: tuple[int, int], off: tuple[int, int]) -> tuple[int, int, int]:
@@ -197,41 +197,24 @@ def _cycles(gaps: I64, on: tuple[int, int], off: tuple[int, int]) -> tuple[int, 
     return other - one, int(edge[one]) + 1, int(edge[other]) + 1
 
 
-def _circular(times: I64, period: int, name: str, tried: int) -> CircularStatistic | None:
-    n = len(times)
-    if not n:
-        return None
-    angle = (times % period) * (2 * math.pi / period)
-    x, y = float(np.cos(angle).sum()), float(np.sin(angle).sum())
-    pull = math.hypot(x, y)
-    mean = (math.atan2(y, x) / (2 * math.pi) % 1) * period / HOUR
-    rayleigh = math.exp(math.sqrt(1 + 4 * n + 4 * (n * n - pull * pull)) - (1 + 2 * n))
-    length = pull / n
-    offset = (MIDDAY - mean + 12) % 24 - 12 if period == DAY else None
-    return CircularStatistic(
-        name, n, mean, _margin(angle, mean, length, period), length, min(1.0, rayleigh * tried),
-        min(1.0, _kuiper(times % period // HOUR, period // HOUR) * tried), tried, offset,
-    )  # fmt: skip
-
-
-def _margin(angle: npt.NDArray[np.floating[Any]], mean: float, length: float, period: int) -> float | None:
+def _margin(angle: npt.NDArray[np.floating[Any]], mean: float, length: float) -> float | None:
     """Half the 95 % interval of the mean direction, in hours (from the circular dispersion, large samples)."""
     n = len(angle)
     if n < LEAST_DAYS or length == 0:
         return None
-    centre = mean * HOUR * 2 * math.pi / period
+    centre = mean * 2 * math.pi / 24
     second = float(np.cos(2 * (angle - centre)).mean())
     wide = 1.96 * math.sqrt(max(1 - second, 0.0) / (2 * length * length) / n)
-    return None if wide >= 1 else math.asin(wide) / (2 * math.pi) * period / HOUR
+    return None if wide >= 1 else math.asin(wide) / (2 * math.pi) * 24
 
 
-def _kuiper(hours: I64, bins: int) -> float:
-    """The p-value of Kuiper's test that hours, 0 to bins - 1, are even (asymptotic, Stephens' correction).
+def _kuiper(hours: I64) -> float:
+    """The p-value of Kuiper's test that hours of the day, 0 to 23, are even (asymptotic, Stephens' correction).
 
     What is known of a time is its hour, so the two distributions are compared at the ends of hours only.
     """
     n = len(hours)
-    share = np.cumsum(np.bincount(hours, minlength=bins)) / n - np.arange(1, bins + 1) / bins
+    share = np.cumsum(np.bincount(hours, minlength=24)) / n - np.arange(1, 25) / 24
     most = float(share.max() - share.min())
     root = math.sqrt(n)
     value = most * (root + 0.155 + 0.24 / root)
@@ -249,6 +232,8 @@ def _told(
     members = txs[seen.start : seen.end]
     first, last = spans(ledger, members.tolist())
     seconds = int(times[seen.end - 1] - times[seen.start])
+    clock = day_hours(times.tolist(), tried=tried)
+    hours = f"; all that they did: {clock.words()}" if clock is not None and clock.n >= LEAST_DAYS else ""
     return Finding(
         RULE, tuple(ledger.tx_text(int(tx)) for tx in members), tuple(ledger.address_text(p) for p in places),
         {"repeats": seen.repeats, "transactions": len(members), "seconds": seconds, "chance": seen.chance,
@@ -256,6 +241,6 @@ def _told(
         {"repeats": repeats, "on (s)": f"{on[0]}-{on[1]}", "off (s)": f"{off[0]}-{off[1]}", "chance": chance / tried},
         f"{len(places):,} addresses made {len(members):,} transactions in {seen.repeats} spells of "
         f"{on[0] // 60}-{on[1] // 60} minutes, each followed by a pause of {off[0] // 60}-{off[1] // 60}: likely a "
-        f"script (the same gaps in another order do that with chance {seen.chance:.4f})",
+        f"script (the same gaps in another order do that with chance {seen.chance:.4f}){hours}",
         first, last,
     )  # fmt: skip

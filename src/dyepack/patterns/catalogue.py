@@ -15,7 +15,8 @@ from dyepack.ledger.utxo.reader import UtxoLedger
 from dyepack.patterns import cadence, deposits, fan, funding, layering, peel, peel_accounts, poisoning_findings, reuse
 from dyepack.patterns.bridges import findings as bridges
 from dyepack.patterns.coinjoin import coinjoins, joinmarket, wasabi, wasabi2, whirlpool
-from dyepack.patterns.pools import links, of_ledger, portfolio, structured
+from dyepack.patterns.pools import portfolio, structured, traced
+from dyepack.patterns.pools import rules as pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 RULES: tuple[Rule, ...] = (
     whirlpool.MIX, whirlpool.TX0, wasabi.RULE_10, wasabi.RULE_11, wasabi2.RULE, joinmarket.RULE, peel.RULE,
     peel_accounts.RULE, fan.FAN_OUT, fan.FAN_IN, layering.RULE, cadence.RULE, deposits.RULE, deposits.HUB_RULE,
-    reuse.RULE, funding.RULE, poisoning_findings.RULE, links.ADDRESS_MATCH, links.GAS_PRICE, links.LINKED,
-    links.OWN_GAS, portfolio.MULTI, structured.STRUCTURED, structured.BURST, bridges.PROTOCOL,
+    reuse.RULE, funding.RULE, poisoning_findings.RULE, pools.ADDRESS_MATCH, pools.GAS_PRICE, pools.LINKED,
+    pools.OWN_GAS, portfolio.MULTI, structured.STRUCTURED, structured.BURST, bridges.PROTOCOL,
     bridges.CONFIRMED, bridges.INFERRED,
 )  # fmt: skip
 
@@ -63,7 +64,7 @@ ACCOUNTS: dict[str, Callable[[Ledger, Scope], list[Finding]]] = {
     "deposit-address": lambda ledger, s: deposits.deposit_addresses(ledger, s.places, hot=s.hot or None),
     "deposit-reuse": lambda ledger, s: reuse.deposit_reuse(ledger, s.hot).findings() if s.hot else [],
     "gas-funding": lambda ledger, s: funding.gas_funding(ledger, s.listed(ledger), tags=s.hot),
-    "structured-deposits": lambda ledger, s: of_ledger.structured_of(ledger, s.moves) if s.moves else [],
+    "structured-deposits": lambda ledger, s: traced.structured_of(ledger, s.moves) if s.moves else [],
     "poisoning": lambda ledger, s: poisoning_findings.poisoned(ledger, s.listed(ledger)),
 }
 """Detectors on ledgers of accounts, by name."""

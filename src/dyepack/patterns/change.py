@@ -1,7 +1,7 @@
 """Which output of a transaction goes back to who spends: signs that rule outputs out, and what they agree on.
 
-A sign says of each output whether it may be change; it singles an output out where it leaves that one only (methods.md
-2.2: BlockSci's and GraphSense's conditions). Signs that rest on the same fact are one group: a fresh address and one
+A sign says of each output whether it may be change; it singles an output out where it leaves that one only
+(BlockSci's and GraphSense's conditions). Signs that rest on the same fact are one group: a fresh address and one
 that is used once, or the reuse of an address and of a cluster, count once. An output is named as change only where
 signs of at least two groups single it out and none singles out another.
 
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 Flags = npt.NDArray[np.bool_]
 
-METHOD = "change (version 1)"
 ROUND = 10**6
 """Satoshi: multiples are payments, people like round sums (BlockSci's power of ten with 6 digits)."""
 FEWEST, MOST_OUTPUTS = 2, 10
@@ -55,20 +54,6 @@ FEWEST, MOST_OUTPUTS = 2, 10
 LEAST_GROUPS = 2
 _CHUNK = 1 << 16
 _UNKNOWN = 0xFF
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Why an output of transaction `tx` is taken to be change: the signs that single it out, of `groups` groups."""
-
-    tx: int
-    output: int
-    signs: tuple[str, ...]
-    groups: int
-    confidence: int
-    evidence: str
-    measured: str
-    method: str = METHOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,19 +265,6 @@ def find_changes(
         parts.append(_named(Spends(ledger, chunk[able], cluster), least, signs, most_outputs))
     tx, output, bits = (np.concatenate([part[n] for part in parts]) if parts else np.zeros(0) for n in range(3))
     return Changes(tx.astype(np.uint32), output.astype(np.uint64), bits.astype(np.uint16))
-
-
-def change_of(
-    ledger: UtxoLedger, tx: int, *, coinjoin: Flags | None = None, cluster: U32 | None = None,
-    least: int = LEAST_GROUPS,
-) -> Change | None:  # fmt: skip
-    """The change output of one transaction with the signs for it, None where they do not name one."""
-    found = find_changes(ledger, np.array([tx], np.int64), coinjoin=coinjoin, cluster=cluster, least=least)
-    if not len(found.tx):
-        return None
-    names, groups = sign_names(int(found.signs[0])), group_count(int(found.signs[0]))
-    grade = TWO_SIGNS if groups >= LEAST_GROUPS else ONE_SIGN
-    return Change(tx, int(found.output[0]), names, groups, grade.confidence, grade.evidence, MEASURED)
 
 
 def sign_names(bits: int) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Exchange deposit addresses, by what they do: they gather what customers send and hand all of it to one hot wallet.
 
 A sweep is a payment that leaves at most 1 % of what the address held; the deposits that it covers are what came in
-since the sweep before. An address is a deposit address (methods.md 2.3, 4.1) if of what it paid out, asset by asset,
+since the sweep before. An address is a deposit address if of what it paid out, asset by asset,
 at least 95 % went to one service in sweeps; the service pays it nothing back but gas; it moves few assets; and it swept
 at least twice. Some services sweep once, days after many deposits: one sweep is enough if it gathered two or more
 deposits, or if the service paid the gas for it. What tells these addresses from a launderer's next hop is that a
@@ -66,12 +66,12 @@ _PARAMETERS: dict[str, int | float | str] = {
 
 RULE = Rule(
     "exchange-deposit/1", "exchange deposit address", f"hot wallets are known by tag: {_CONDITIONS}",
-    "methods.md 2.3 and 4.1 (behavioural test)", 80, "E5", MEASURED, _PARAMETERS,
+    "this project's own rule (behavioural test)", 80, "E5", MEASURED, _PARAMETERS,
 )  # fmt: skip
 HUB_RULE = Rule(
     "exchange-deposit-by-hub/1", "exchange deposit address",
     f"a hub that at least 2 such addresses sweep to stands for a hot wallet: {_CONDITIONS}",
-    "methods.md 2.3 and 4.1 (behavioural test), without labels", 50, "E6",
+    "this project's own rule (behavioural test), without labels", 50, "E6",
     "Ronin, no labels at all: two of five and no other of 668 addresses (all five and no other with hub=1); "
     "launder-harmony: most of what it finds are the launderers' own collectors",
     _PARAMETERS | {"hub": HUB},

@@ -1,4 +1,4 @@
-"""Fan-out and fan-in: one address pays many fresh ones alike; many addresses pay one (methods.md 3.2).
+"""Fan-out and fan-in: one address pays many fresh ones alike; many addresses pay one.
 
 fan-out  within 24 hours one payer, in one asset, pays 10 or more recipients, 80 % of whom are fresh, and what they get
          is alike: a coefficient of variation of at most 0.2, or 80 % of the amounts round. The payer's payments are
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.patterns.activity import (
+    DAY,
     NOBODY,
     dyed_into,
     first_moves,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from dyepack.patterns.activity import Payments
     from dyepack.tracing.moves import DyedMove
 
-DAY = 24 * 60 * 60
 RECIPIENTS = 10
 SENDERS = 10
 FRESH = 80
@@ -58,15 +58,16 @@ _LEAST_DIGITS = 6
 FAN_OUT = Rule(
     "fan-out/1", "fan-out",
     "one address pays 10 or more within 24 hours, 80 % of them fresh, with amounts that vary by 0.2 at most or are "
-    "round (80 %)", "methods.md 3.2", 50, "E6",
+    "round (80 %)", "this project's own rule", 50, "E6",
     "made-up ledgers (bench/accuracy_accounts.py): 182 of 200 splits with jitter and trial payments, no other false "
     "alarm than faucets (20 of 20), which look the same",
     {"recipients": RECIPIENTS, "window (s)": DAY, "fresh (%)": FRESH, "spread": SPREAD, "round (%)": ROUND},
 )  # fmt: skip
 FAN_IN = Rule(
-    "fan-in/1", "fan-in", "10 or more addresses pay one, and 80 % of all that it received is dyed", "methods.md 3.2",
-    50, "E6", "made-up ledgers (bench/accuracy_accounts.py): 165 of 200 collectors, the others hold too much clean "
-    "money; no false alarm; the mixer of Ronin gathers alike",
+    "fan-in/1", "fan-in", "10 or more addresses pay one, and 80 % of all that it received is dyed",
+    "this project's own rule", 50, "E6",
+    "made-up ledgers (bench/accuracy_accounts.py): 165 of 200 collectors, the others hold too much clean money; no "
+    "false alarm; the mixer of Ronin gathers alike",
     {"senders": SENDERS, "dyed (%)": DYED},
 )  # fmt: skip
 

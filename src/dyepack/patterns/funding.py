@@ -40,7 +40,7 @@ LEAST = 10**14
 RULE = Rule(
     "gas-funding/1", "gas funding",
     "the first native coin of an address, before it paid anything, came from this payer; followed back at most 5 "
-    "steps, not through hubs of more than 100 payees nor through tagged places", "methods.md 2.2 and 4.1 (lead)",
+    "steps, not through hubs of more than 100 payees nor through tagged places", "this project's own rule",
     30, "E6", "a lead: its precision is not measured; Ronin's known seed (Binance 20) is found",
     {"steps": STEPS, "hub (payees)": HUB, "least (units)": str(LEAST)},
 )  # fmt: skip
@@ -74,19 +74,6 @@ def first_coin(ledger: Ledger, address: int, *, least: int = LEAST) -> Funding |
     return None
 
 
-def funding_chain(
-    ledger: Ledger,
-    address: int,
-    *,
-    tags: Mapping[int, str] | None = None,
-    steps: int = STEPS,
-    hub: int = HUB,
-    least: int = LEAST,
-) -> list[Funding]:
-    """First coins back from an address, its own first; `tags` name the addresses (ids) at which it stops."""
-    return _chain(ledger, address, dict(tags or {}), _payees(ledger), (steps, hub, least))
-
-
 def gas_funding(
     ledger: Ledger,
     places: Iterable[int],
@@ -96,25 +83,19 @@ def gas_funding(
     hub: int = HUB,
     least: int = LEAST,
 ) -> list[Finding]:
-    """The chain of first coins of each place that has one, in the order of the places' first coins."""
+    """The chain of first coins of each place that has one, in the order of the places' first coins.
+
+    `tags` name the addresses (ids) at which a chain stops. With each goes how many of the places the same payer gave
+    their first coin, itself among them.
+    """
     payees, known = _payees(ledger), dict(tags or {})
     chains = [_chain(ledger, place, known, payees, (steps, hub, least)) for place in sorted(set(places))]
     found = sorted((chain for chain in chains if chain), key=lambda chain: chain[0].move)
     limits: dict[str, int | str] = {"steps": steps, "hub (payees)": hub, "least (units)": str(least)}
-    return [_told(ledger, chain, known, int(payees[chain[-1].payer]), limits) for chain in found]
-
-
-def same_funder(
-    ledger: Ledger, places: Iterable[int], *, tags: Mapping[int, str] | None = None, hub: int = HUB, least: int = LEAST
-) -> dict[int, list[Funding]]:
-    """Places by who paid their first coin, for payers of two or more that are no hub and not tagged: a lead."""
-    payees, known = _payees(ledger), dict(tags or {})
-    by: dict[int, list[Funding]] = {}
-    for place in sorted(set(places)):
-        coin = first_coin(ledger, place, least=least)
-        if coin is not None and coin.payer not in known and payees[coin.payer] <= hub:
-            by.setdefault(coin.payer, []).append(coin)
-    return {payer: coins for payer, coins in sorted(by.items()) if len(coins) > 1}
+    funded = Counter(chain[0].payer for chain in found)
+    return [
+        _told(ledger, chain, known, (int(payees[chain[-1].payer]), funded[chain[0].payer]), limits) for chain in found
+    ]
 
 
 def _payees(ledger: Ledger) -> I64:
@@ -144,7 +125,7 @@ def _chain(
 
 
 def _told(
-    ledger: Ledger, chain: list[Funding], tags: dict[int, str], payees: int, limits: dict[str, int | str]
+    ledger: Ledger, chain: list[Funding], tags: dict[int, str], counts: tuple[int, int], limits: dict[str, int | str]
 ) -> Finding:
     start, end = chain[0], chain[-1]
     txs = [int(ledger.move_tx[step.move]) for step in chain]
@@ -159,7 +140,8 @@ def _told(
     return Finding(
         RULE, tuple(ledger.tx_text(tx) for tx in reversed(txs)),
         (payer, *(ledger.address_text(step.address) for step in reversed(chain))),
-        {"steps": len(chain), "units": str(start.units), "payees of the first": payees}, dict(limits),
+        {"steps": len(chain), "units": str(start.units), "payees of the first": counts[0],
+         "places of the same payer": counts[1]}, dict(limits),
         f"the first coin of {place} was {words_of(ledger, start.units, NATIVE)} from {one}{when}{back}: a lead{sure}",
         first, last,
     )  # fmt: skip

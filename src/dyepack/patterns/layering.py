@@ -1,4 +1,4 @@
-"""Layering: chains of payments through addresses that only pass money on (methods.md 3.2).
+"""Layering: chains of payments through addresses that only pass money on.
 
 An address passes on, in one asset, if it has one payer and one payee, another; or if its first and last payments lie at
 most 10 days apart and at most 1 % of what it received is still there. A chain is at least 4 payments, each from the
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dyepack.patterns.activity import NOBODY, balance_at_end, only_places, payments, spans, words_of
+from dyepack.patterns.activity import DAY, NOBODY, balance_at_end, only_places, payments, spans, words_of
 from dyepack.patterns.finding import Finding, Rule
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dyepack.patterns.activity import Payments
 
 LENGTH = 4
-LIFETIME = 10 * 24 * 60 * 60
+LIFETIME = 10 * DAY
 RESIDUAL = 1
 """Percent of what an address received that may stay with it."""
 CARRIED = 10
@@ -39,7 +39,7 @@ CARRIED = 10
 RULE = Rule(
     "layering/1", "layering",
     "4 or more payments through addresses that have one payer and one payee, or that live 10 days at most and keep 1 % "
-    "at most", "methods.md 3.2", 50, "E6",
+    "at most", "this project's own rule", 50, "E6",
     "made-up ledgers (bench/accuracy_accounts.py): 200 of 200 chains, and 60 false ones among 11,640 short-lived "
     "payers; give it the places of a trace",
     {"length": LENGTH, "lifetime (s)": LIFETIME, "residual (%)": RESIDUAL, "carried (%)": CARRIED},

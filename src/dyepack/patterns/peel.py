@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.ledger.utxo.schema import NOT_ASKED, OUTSIDE, UNSPENT
+from dyepack.patterns.activity import DAY, SECONDS_A_BITCOIN_BLOCK
 from dyepack.patterns.change import Spends, fresh_address
 from dyepack.patterns.finding import Finding, Rule
-from dyepack.patterns.runs import runs
+from dyepack.patterns.runs import gaps, joined, runs, soon_percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
     from dyepack.ledger.schema import I64, U32
     from dyepack.ledger.utxo.reader import UtxoLedger
-
-DAY = 24 * 60 * 60
-BLOCK_SECONDS = 600
-"""What a block stands for where a time is missing."""
 
 _CHUNK = 1 << 16
 _NONE = -1
@@ -75,8 +72,9 @@ RULE = Rule(
         "chains are joined through a transaction of whose inputs at least half are their remainders"
     ),
     source=(
-        "methods.md 3.1; US v. 113 Virtual Currency Accounts (D.D.C. 20-606): a small amount peeled to one address, "
-        "the rest to a one-time change address, the remainders re-aggregated"
+        "US v. 113 Virtual Currency Accounts (D.D.C. 20-606): a small amount peeled to one address, the rest to a "
+        "one-time change address, the remainders re-aggregated; 1 input and 2 outputs: BlockSci; 1,000 satoshi: "
+        "Hopline; the other thresholds are this project's own"
     ),
     confidence=70,
     evidence="E5",
@@ -208,10 +206,7 @@ def _chain(ledger: UtxoLedger, row: list[int], limits: Limits) -> list[list[int]
 def _gaps(ledger: UtxoLedger, row: list[int]) -> list[int]:
     """Seconds between one hop and the next; blocks stand for them where a time is missing."""
     block = ledger.tx_block[np.array(row, np.int64)]
-    time, height = ledger.block_time[block], ledger.block_height[block].astype(np.int64)
-    told = (time[1:] >= 0) & (time[:-1] >= 0)
-    seconds: list[int] = np.where(told, np.diff(time), np.diff(height) * BLOCK_SECONDS).tolist()
-    return seconds
+    return gaps(ledger.block_time[block], ledger.block_height[block], SECONDS_A_BITCOIN_BLOCK)
 
 
 def _next(ledger: UtxoLedger, output: int) -> int:
@@ -228,35 +223,19 @@ def _carried(ledger: UtxoLedger, tx: int) -> int:
 def _joined(ledger: UtxoLedger, chains: list[list[int]], limits: Limits) -> list[tuple[list[list[int]], list[int]]]:
     """(chains, transactions that gathered their remainders), for each group of chains that these join."""
     chains = sorted(chains)
-    group = list(range(len(chains)))
     ends: dict[int, list[int]] = {}
     begins: dict[int, list[int]] = {}
     for at, chain in enumerate(chains):
         ends.setdefault(_next(ledger, _carried(ledger, chain[-1])), []).append(at)
         begins.setdefault(int(ledger.input_tx[ledger.inputs_of(chain[0]).start]), []).append(at)
 
-    def root(at: int) -> int:
-        while group[at] != at:
-            group[at] = group[group[at]]
-            at = group[at]
-        return at
-
-    gathered: dict[int, int] = {}
+    gathered: dict[int, list[int]] = {}
     for tx in sorted(ends.keys() - {_NONE, OUTSIDE}):
         inputs = len(ledger.inputs_of(tx))
         members = ends[tx] + begins.get(tx, [])
-        if len(ends[tx]) * 100 < inputs * limits.gathered or len(members) < 2:
-            continue
-        gathered[tx] = members[0]
-        for at in members[1:]:
-            one, other = sorted((root(members[0]), root(at)))
-            group[other] = one
-    made: dict[int, tuple[list[list[int]], list[int]]] = {}
-    for at, chain in enumerate(chains):
-        made.setdefault(root(at), ([], []))[0].append(chain)
-    for tx, at in gathered.items():
-        made[root(at)][1].append(tx)
-    return [made[at] for at in sorted(made)]
+        if len(ends[tx]) * 100 >= inputs * limits.gathered and len(members) > 1:
+            gathered[tx] = members
+    return joined(chains, gathered)
 
 
 def _finding(ledger: UtxoLedger, chains: list[list[int]], joins: list[int], limits: Limits) -> Finding:
@@ -268,8 +247,7 @@ def _finding(ledger: UtxoLedger, chains: list[list[int]], joins: list[int], limi
     peeled = [int(value[output]) for output in rows.peel.tolist()]
     largest = max(100 * int(value[p]) / int(value[c]) for p, c in zip(rows.peel.tolist(), rows.carried.tolist(),
                                                                      strict=True))  # fmt: skip
-    gaps = [gap for chain in chains for gap in _gaps(ledger, chain)]
-    soon = 100 * sum(gap <= limits.gap for gap in gaps) / len(gaps) if gaps else 100.0
+    soon = soon_percent([gap for chain in chains for gap in _gaps(ledger, chain)], limits.gap)
     txs = sorted([*hops, *joins])
     peels = [ledger.place_text(output) for _, output in sorted(zip(hops, rows.peel.tolist(), strict=True))]
     first, last = ledger.tx_time(txs[0]), ledger.tx_time(txs[-1])

@@ -18,17 +18,14 @@ import numpy as np
 
 from dyepack.ledger.content import time_text
 from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.patterns.activity import DAY, SECONDS_A_BLOCK
 from dyepack.patterns.finding import Finding, Rule
-from dyepack.patterns.peel import DAY
-from dyepack.patterns.runs import runs
+from dyepack.patterns.runs import gaps, joined, runs, soon_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dyepack.ledger.reader import Ledger
-
-BLOCK_SECONDS = 12
-"""What a block stands for where a time is missing, as on Ethereum."""
 
 _MOST_ENTRIES = 64
 """A hop has three moves and some fees; an account with more entries than this is none."""
@@ -67,7 +64,7 @@ RULE = Rule(
         "does so within 24 hours of the account before in at least 80 % of the hops; chains are joined through an "
         "account of whose receipts at least half are their remainders"
     ),
-    source="methods.md 3.1 (US v. 113 Virtual Currency Accounts), by analogy from outputs to accounts",
+    source="US v. 113 Virtual Currency Accounts (D.D.C. 20-606), by analogy from outputs to accounts",
     confidence=40,
     evidence="E6",
     measured="not measured: no labelled chains on accounts",
@@ -162,10 +159,7 @@ def _chains(ledger: Ledger, row: list[_Hop], limits: AccountLimits) -> list[list
 def _gaps(ledger: Ledger, row: list[_Hop]) -> list[int]:
     """Seconds between one hop and the next; blocks stand for them where a time is missing."""
     tx = ledger.move_tx[np.array([hop.rest for hop in row], np.int64)]
-    time, block = ledger.tx_time[tx], ledger.tx_block[tx].astype(np.int64)
-    told = (time[1:] >= 0) & (time[:-1] >= 0)
-    seconds: list[int] = np.where(told, np.diff(time), np.diff(block) * BLOCK_SECONDS).tolist()
-    return seconds
+    return gaps(ledger.tx_time[tx], ledger.tx_block[tx], SECONDS_A_BLOCK)
 
 
 def _end(ledger: Ledger, chain: list[_Hop]) -> int:
@@ -187,15 +181,6 @@ def _joined(
 ) -> list[tuple[list[list[_Hop]], list[int]]]:
     """(chains, holdings that gathered their remainders), for each group of chains that these join."""
     chains = sorted(chains)
-    group = list(range(len(chains)))
-
-    def root(at: int) -> int:
-        while group[at] != at:
-            group[at] = group[group[at]]
-            at = group[at]
-        return at
-
-    gathered: dict[int, int] = {}
     members: dict[int, list[int]] = {}
     for at, chain in enumerate(chains):
         members.setdefault(_end(ledger, chain), []).append(at)
@@ -204,18 +189,7 @@ def _joined(
     for at, chain in enumerate(chains):
         if (origin := int(ledger.move_from[chain[0].receipt])) in members:
             members[origin].append(at)
-    for end in ends:
-        if len(members[end]) > 1:
-            gathered[end] = members[end][0]
-            for at in members[end][1:]:
-                one, other = sorted((root(members[end][0]), root(at)))
-                group[other] = one
-    made: dict[int, tuple[list[list[_Hop]], list[int]]] = {}
-    for at, chain in enumerate(chains):
-        made.setdefault(root(at), ([], []))[0].append(chain)
-    for end, at in gathered.items():
-        made[root(at)][1].append(end)
-    return [made[at] for at in sorted(made)]
+    return joined(chains, {end: members[end] for end in ends if len(members[end]) > 1})
 
 
 def _finding(ledger: Ledger, chains: list[list[_Hop]], joins: list[int], limits: AccountLimits) -> Finding:
@@ -223,8 +197,7 @@ def _finding(ledger: Ledger, chains: list[list[_Hop]], joins: list[int], limits:
     hops = sorted(hop for chain in chains for hop in chain)
     peeled = [ledger.amount(hop.peel) for hop in hops]
     largest = max(100 * small / ledger.amount(hop.rest) for small, hop in zip(peeled, hops, strict=True))
-    gaps = [gap for chain in chains for gap in _gaps(ledger, chain)]
-    soon = 100 * sum(gap <= limits.gap for gap in gaps) / len(gaps) if gaps else 100.0
+    soon = soon_percent([gap for chain in chains for gap in _gaps(ledger, chain)], limits.gap)
     moves = sorted(move for hop in hops for move in (hop.peel, hop.rest))
     txs = tuple(dict.fromkeys(ledger.tx_text(int(ledger.move_tx[move])) for move in moves))
     places = dict.fromkeys(ledger.place_text(int(ledger.move_to[hop.peel])) for hop in hops)

@@ -31,6 +31,7 @@ import numpy as np
 from dyepack.errors import quoted
 from dyepack.ledger.content import time_text
 from dyepack.ledger.schema import NOWHERE, MoveKind
+from dyepack.patterns.activity import SECONDS_A_BLOCK
 from dyepack.patterns.confusables import folded
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
     from dyepack.ledger.schema import I64, U8, U32
 
-METHOD = "look-alike addresses, first 3 and last 4 digits within 24 h (version 2)"
+FIRST, LAST, HOURS = 3, 4, 24
+"""The hexadecimal digits at the start and at the end that make a look-alike, and how long a dealing can be imitated."""
+
+METHOD = f"look-alike addresses, first {FIRST} and last {LAST} digits within {HOURS} h (version 2)"
 CONFIDENCE = 70
 EVIDENCE = "E5"
 MEASURED = (
@@ -53,8 +57,7 @@ nothing is found at all."""
 
 TINY, COUNTERFEIT, FELL_FOR_IT = "tiny", "counterfeit", "fell_for_it"
 
-DAY = 24 * 60 * 60
-DAY_BLOCKS = 7200
+HOURS_BLOCKS = HOURS * 3600 // SECONDS_A_BLOCK
 TINY_PART = 100
 """A tiny transfer is less than this part (1 in 100) of the imitated one."""
 
@@ -65,7 +68,7 @@ _NEWEST = 8
 _BATCH = 1 << 20
 _MOST_NOTES = 5
 _ADDRESS = 0xFFFFFFFF
-_PRINT_BITS = 28
+_PRINT_BITS = 4 * (FIRST + LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +179,8 @@ class _Alarm(NamedTuple):
 
 def _near(then: _Passage, now: _Passage) -> bool:
     if then.time >= 0 and now.time >= 0:
-        return now.time - then.time <= DAY
-    return now.block - then.block <= DAY_BLOCKS
+        return now.time - then.time <= HOURS * 3600
+    return now.block - then.block <= HOURS_BLOCKS
 
 
 class _Recent:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dyepack.patterns.finding import Finding, Rule
-from dyepack.patterns.poisoning import CONFIDENCE, EVIDENCE, MEASURED, TINY_PART, lookalikes
+from dyepack.patterns.poisoning import (
+    CONFIDENCE,
+    EVIDENCE,
+    FIRST,
+    HOURS,
+    LAST,
+    MEASURED,
+    TINY_PART,
+    lookalikes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,13 +25,14 @@ if TYPE_CHECKING:
     from dyepack.ledger.reader import Ledger
     from dyepack.patterns.poisoning import Lookalike
 
-FIRST, LAST, HOURS = 3, 4, 24
-
 RULE = Rule(
     "address-poisoning/2", "address poisoning",
-    "within 24 hours of a dealing a transfer of less than 1 % of it, or of a token whose symbol imitates its asset's, "
-    "with an address that has the same first 3 and last 4 hexadecimal digits; and later payments to such an address",
-    "methods.md 4.4; Tsuchiya et al. 2025 (three kinds of poisoning)", CONFIDENCE, EVIDENCE, MEASURED,
+    f"within {HOURS} hours of a dealing a transfer of less than {100 // TINY_PART} % of it, or of a token whose "
+    "symbol imitates its asset's, "
+    f"with an address that has the same first {FIRST} and last {LAST} hexadecimal digits; and "
+    "later payments to such an address",
+    "Tsuchiya et al. (USENIX Security 2025): kinds of poisoning; the thresholds are this project's own",
+    CONFIDENCE, EVIDENCE, MEASURED,
     {"first digits": FIRST, "last digits": LAST, "hours": HOURS, "tiny part": TINY_PART},
 )  # fmt: skip
 

@@ -2,14 +2,14 @@
 
 An exchange gives each customer an address d of their own and forwards what comes in to its hot wallet x. So for every
 payment d -> x of a_f units in block b_f the closest earlier payment u -> d of a_r units in block b_r is looked for with
-0 <= b_f - b_r <= tau and 0 <= a_r - a_f <= alpha, and u is joined with d (methods.md 2.3). alpha is 0.01 ETH, tau 3,200
+0 <= b_f - b_r <= tau and 0 <= a_r - a_f <= alpha, and u is joined with d (Victor 2020). alpha is 0.01 ETH, tau 3,200
 blocks; tokens must be equal, since gas is paid in coin. Pruned: u or d a hot wallet or a known service, and every d
 that is also a u, since deposit addresses do not chain. Confidence of an edge: kappa = 1 - (a_r - a_f) / 2 alpha
 - (b_f - b_r) / 2 tau (its first part is 0 for tokens).
 Clusters are the connected components of the edges, hot wallets left out.
 
-Published (methods.md 2.3): recall 39.4 % on clusters of ENS names; no precision was published, hence E6. Services that
-let customers share an address, and senders that are services themselves, join strangers: name them in `services`.
+Published (Tutela whitepaper): recall 39.4 % on clusters of ENS names; no precision, hence E6. Services that let
+customers share an address, and senders that are services themselves, join strangers: name them in `services`.
 Invariant: each edge keeps its two transactions, the merges are a forest that spans the clusters, and `without(txs)`
 equals a run that never saw those transactions.
 """
@@ -26,6 +26,7 @@ import numpy as np
 
 from dyepack.patterns.activity import NOBODY, entries, payments, spans
 from dyepack.patterns.finding import Finding, Rule
+from dyepack.unions import Unions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,7 @@ LOOKED_AT = 1000
 RULE = Rule(
     "deposit-reuse/1", "deposit-address reuse",
     "different addresses paid one deposit address, whose forwarding to a hot wallet followed within 3,200 blocks with "
-    "at most 0.01 coins less (tokens: the same amount)", "Victor 2020, as methods.md 2.3 has it", 50, "E6",
+    "at most 0.01 coins less (tokens: the same amount)", "Victor (FC 2020), as the Tutela whitepaper has it", 50, "E6",
     "published: recall 39.4 % on ENS-derived clusters, no precision; made-up customers (bench/accuracy_accounts.py): "
     "recall 41.9 % of pairs, none wrong; one address that a tenth of them share makes 89 % of the pairs wrong",
     {"alpha (units)": str(ALPHA), "tau (blocks)": TAU},
@@ -101,21 +102,9 @@ class Reuse:
     @cached_property
     def _joined(self) -> tuple[tuple[ReuseEdge, ...], dict[int, int]]:
         """(merges, address -> smallest address of its cluster)."""
-        parent: dict[int, int] = {}
-
-        def root(address: int) -> int:
-            while parent.setdefault(address, address) != address:
-                parent[address] = parent[parent[address]]
-                address = parent[address]
-            return address
-
-        merges = []
-        for edge in self.edges:
-            one, other = root(edge.user), root(edge.deposit)
-            if one != other:
-                parent[max(one, other)] = min(one, other)
-                merges.append(edge)
-        return tuple(merges), {address: root(address) for address in list(parent)}
+        sets: Unions[int] = Unions()
+        merges = tuple(edge for edge in self.edges if sets.join(edge.user, edge.deposit))
+        return merges, sets.roots()
 
     def of(self, address: int) -> int:
         """The cluster of an address, by its smallest member; itself if nothing joined it."""

@@ -1,11 +1,24 @@
-"""Stretches of a row of steps in which enough of the gaps between steps are short.
+"""Rows of steps, as peel chains are: their gaps, the stretches whose gaps are short enough, and what joins the rows.
 
 Invariant: the stretches do not overlap; in each the share of short gaps is at least what was asked for; linear time.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from dyepack.unions import Unions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from dyepack.ledger.schema import I64
+
+Step = TypeVar("Step")
 
 
 class _Part(NamedTuple):
@@ -58,3 +71,32 @@ def runs(short: list[bool], percent: int) -> list[tuple[int, int]]:
             score = part.end - part.before
         ended = part.end
     return made
+
+
+def gaps(time: I64, block: npt.NDArray[np.integer], seconds_a_block: int) -> list[int]:
+    """Seconds between one step and the next; blocks stand for them where a time is missing (-1)."""
+    told = (time[1:] >= 0) & (time[:-1] >= 0)
+    seconds: list[int] = np.where(told, np.diff(time), np.diff(block.astype(np.int64)) * seconds_a_block).tolist()
+    return seconds
+
+
+def soon_percent(between: Sequence[int], most: int) -> float:
+    """The percentage of gaps that are at most so long, 100 for none."""
+    return 100 * sum(gap <= most for gap in between) / len(between) if between else 100.0
+
+
+def joined(rows: Sequence[list[Step]], gathered: Mapping[int, list[int]]) -> list[tuple[list[list[Step]], list[int]]]:
+    """(rows, what joined them) for each group of rows that belong together, in the order of their first.
+
+    gathered  what joins rows: its number -> which rows (places in `rows`)
+    """
+    sets: Unions[int] = Unions()
+    for members in gathered.values():
+        for at in members[1:]:
+            sets.join(members[0], at)
+    made: dict[int, tuple[list[list[Step]], list[int]]] = {}
+    for at, row in enumerate(rows):
+        made.setdefault(sets.root(at), ([], []))[0].append(row)
+    for number, members in gathered.items():
+        made[sets.root(members[0])][1].append(number)
+    return list(made.values())

@@ -36,9 +36,9 @@ def cash_out_lines(rows: list[CashOut], statement: Statement) -> Group:
         left = Text("not known") if row.balance is None else _cut(names, row.asset, row.balance)
         table.add_row(
             safe(row.service), safe(row.address), Text(row.role),
-            *(_cut(names, row.asset, units) for units in (row.units, row.least, row.most)), Text(str(len(row.deposits))),
-            Text(utc(min(times, default=""))), Text(utc(max(times, default=""))), safe_long(_sweeps(row)), left,
-            Text(row.standing), safe(grade),
+            *(_cut(names, row.asset, units) for units in (row.units, row.least, row.most)),
+            Text(str(len(row.deposits))), Text(utc(min(times, default=""))), Text(utc(max(times, default=""))),
+            safe_long(_sweeps(row)), left, Text(row.standing), safe(grade),
         )  # fmt: skip
     parts: list[RenderableType] = [safe(title, "bold"), table, Text("")]
     sums: dict[str, int] = {}

@@ -25,9 +25,17 @@ def finding_lines(found: Sequence[Finding]) -> list[str]:
         mine = [f for f in found if f.rule.id == rule.id]
         error = rule.measured or "error not measured"
         lines.append(f"{rule.pattern}: {len(mine):,} ({rule.id}, {rule.evidence}; {error})")
-        lines += [f"  confidence {f.grade}: {f.words}" for f in mine[:SHOWN]]
+        lines += [f"  confidence {f.grade}: {f.words}{_where(f)}" for f in mine[:SHOWN]]
         lines += [f"  and {len(mine) - SHOWN:,} more (--json or --csv)"] if len(mine) > SHOWN else []
     return [visible(line) for line in lines or ["nothing found"]]
+
+
+def _where(finding: Finding) -> str:
+    """The first transaction of a finding whose sentence names none, and how many more there are."""
+    if not finding.txs or any(tx in finding.words for tx in finding.txs):
+        return ""
+    more = f" and {len(finding.txs) - 1:,} more" if len(finding.txs) > 1 else ""
+    return f" (transaction {finding.txs[0]}{more})"
 
 
 def rule_lines(rules: Iterable[Rule]) -> list[str]:

@@ -50,7 +50,7 @@ def _spoken(candidate: Candidate, mix: Onward, names: Names) -> str:
 
 
 def _grade(mix: Onward) -> str:
-    return f"{mix.rule}, {mix.evidence}, confidence {mix.confidence}"
+    return f"recognised by {mix.rule}, {mix.evidence}, confidence {mix.confidence}"
 
 
 def probable_table(statement: Statement) -> tuple[list[str], list[list[Any]]]:

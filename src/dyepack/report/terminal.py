@@ -79,7 +79,7 @@ def statement_lines(statement: Statement, *, every: bool = False) -> Group:
     parts += [
         safe_long(
             f"unexplained inflow (clean): {names.exact(u.asset, u.amount)} in {counted(u.moves, 'move')} "
-            f"of {counted(u.places, 'address', 'addresses')} that held dye"
+            f"of {counted(u.places, 'address', 'addresses')} that held dye at the time"
         )
         for u in statement.unexplained
     ]

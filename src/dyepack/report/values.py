@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dyepack.tracing.statement import Statement
+    from dyepack.valuation.book import PriceBook
     from dyepack.valuation.case_values import CaseValues, Line
     from dyepack.valuation.model import Value
 
@@ -43,7 +44,7 @@ def value_lines(found: CaseValues, statement: Statement) -> Group:
     for title, lines in (("what was stolen", found.stolen), ("where it went", ended)):
         table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold",
                       header_style="bold")  # fmt: skip
-        for name in ("what", "amount", *(f"{c}, {b}" for b in bases for c in found.currencies)):
+        for name in ("what", "amount", *(f"{c}, {_when(found, b)}" for b in bases for c in found.currencies)):
             table.add_column(name, justify="left" if name == "what" else "right", overflow="fold")
         for line in lines[:SHOWN]:
             what = f"{line.entity} {line.place}".strip() or line.what
@@ -59,6 +60,20 @@ def value_lines(found: CaseValues, statement: Statement) -> Group:
     parts += [Text(""), Text("the columns are of different days and are never added; ~ rests on an interpolated price")]
     parts += [safe_long(line) for line in grounds(found)]
     return Group(*parts)
+
+
+def _when(found: CaseValues, basis: str) -> str:
+    return f"on {found.stated_day}" if basis == BASES[2] else basis
+
+
+def reach(found: CaseValues, book: PriceBook, statement: Statement) -> str:
+    """Of each asset with a value that has no price: which days its prices are of."""
+    told = []
+    for key in dict.fromkeys(line.asset for line in found.lacking()):
+        series, name = book.series.get(key, []), statement.assets[key].symbol or key
+        spans = " and ".join("{} to {}".format(*s.span()) for s in series)
+        told.append(f"{name}, whose prices are of {spans}" if spans else f"{name}, for which --prices names no file")
+    return "; ".join(told)
 
 
 def grounds(found: CaseValues) -> list[str]:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError
+from dyepack.files import read_bounded, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _LARGEST = 256 << 20
+_REMEDY = "give a CSV or a plain list of addresses"
 _FLAG = "full_history_in_ledger"
 
 
@@ -34,29 +36,15 @@ class Coverage:
         return cls("the list of covered addresses", [(None, text) for text in addresses])
 
 
-def _bytes(file: Path) -> bytes:
-    """The content of a plain file of at most 256 MiB."""
-    if not file.is_file():
-        raise OSError("no such plain file")
-    with file.open("rb") as opened:
-        raw = opened.read(_LARGEST + 1)
-    if len(raw) > _LARGEST:
-        raise OSError("is over 256 MiB")
-    return raw
-
-
 def read_coverage(file: Path) -> Coverage:
     """Addresses of a CSV with a column `address`, or of a plain list with one a line; InputError if neither.
 
     Rows of a CSV that have 0 in a column `full_history_in_ledger` are left out.
     """
-    try:
-        text = _bytes(file).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise InputError(file, f"cannot be read ({fault})", remedy="give a CSV or a plain list of addresses") from fault
+    text = utf8(file, read_bounded(file, _LARGEST, remedy=_REMEDY), remedy=_REMEDY)
     lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
-        raise InputError(file, "is empty", remedy="give a CSV or a plain list of addresses")
+        raise InputError(file, "is empty", remedy=_REMEDY)
     if "," not in lines[0][1] and lines[0][1] != "address":
         return Coverage(str(file), lines)
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)

@@ -47,9 +47,12 @@ def values(path: Path) -> Iterator[tuple[int, object]]:
         raise InputError(path, f"cannot be read ({error})", remedy="fetch the file again") from error
 
 
-def unpacked_at_most(path: Path) -> int:
-    """Bytes that may be held of a file at once: all of it, or, packed, a hundred times its size."""
-    return max(_LEAST_HELD, _MOST_PACKED * path.stat().st_size)
+def unpacked_at_most(path: Path, least: int = 0) -> int:
+    """Bytes that may be held of a file at once: all of it, or, packed, a hundred times its size.
+
+    least  what may be held of a small file, 0: what is for files of values one after another
+    """
+    return max(least or _LEAST_HELD, _MOST_PACKED * path.stat().st_size)
 
 
 def too_much(path: Path) -> InputError:

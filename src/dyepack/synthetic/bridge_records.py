@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dyepack.patterns.bridges.abi import keccak
+from dyepack.keccak import keccak256
 from dyepack.patterns.bridges.logs import Call, Log
 from dyepack.patterns.bridges.model import NATIVE
 
@@ -55,7 +55,7 @@ def packed(*items: Item | list[bytes]) -> bytes:
 
 
 def _log(leg: BridgeDeposit | Payout, index: int, signature: str, data: bytes, topics: Sequence[bytes] = ()) -> Log:
-    first = keccak(signature.encode())
+    first = keccak256(signature.encode())
     return Log(leg.chain, leg.tx, CONTRACTS[leg.bridge], (first, *topics), data, index, leg.time)
 
 
@@ -70,7 +70,7 @@ def celer_send(deposit: BridgeDeposit, nonce: int) -> list[Log]:
 
 def celer_relay(payout: Payout) -> list[Log]:
     """The pool's event of a payout."""
-    own = keccak(payout.tx.encode())
+    own = keccak256(payout.tx.encode())
     data = packed(
         own, payout.receiver, payout.receiver, payout.asset, payout.amount, CHAIN_IDS[payout.from_chain],
         bytes.fromhex(payout.message_id[2:]),
@@ -96,7 +96,7 @@ def poly_unlock(payout: Payout) -> list[Log]:
     number = POLY_IDS.get(payout.from_chain, 17)
     unlock = packed(payout.asset, payout.receiver, payout.amount)
     asset, message_id = (bytes.fromhex(text[2:]) for text in (payout.asset, payout.message_id))
-    done = packed(number, [asset], [keccak(payout.tx.encode())], [message_id])
+    done = packed(number, [asset], [keccak256(payout.tx.encode())], [message_id])
     return [
         _log(payout, 5, "UnlockEvent(address,address,uint256)", unlock),
         _log(payout, 6, "VerifyHeaderAndExecuteTxEvent(uint64,bytes,bytes,bytes)", done),
@@ -105,14 +105,14 @@ def poly_unlock(payout: Payout) -> list[Log]:
 
 def multichain_out(deposit: BridgeDeposit) -> Call:
     """A sender's call to the router."""
-    data = keccak(b"anySwapOutUnderlying(address,address,uint256,uint256)")[:4]
+    data = keccak256(b"anySwapOutUnderlying(address,address,uint256,uint256)")[:4]
     data += packed(deposit.asset, deposit.receiver, deposit.amount, CHAIN_IDS[deposit.to_chain])
     return Call(deposit.chain, deposit.tx, deposit.sender, CONTRACTS["multichain"], data, time=deposit.time)
 
 
 def multichain_in(payout: Payout) -> Call:
     """The bridge's call that pays out."""
-    data = keccak(b"anySwapInAuto(bytes32,address,address,uint256,uint256)")[:4]
+    data = keccak256(b"anySwapInAuto(bytes32,address,address,uint256,uint256)")[:4]
     source = bytes.fromhex(payout.from_tx.removeprefix("0x"))
     data += packed(source, payout.asset, payout.receiver, payout.amount, CHAIN_IDS[payout.from_chain])
     return Call(payout.chain, payout.tx, "0x" + "6d" * 20, CONTRACTS["multichain"], data, time=payout.time)
@@ -120,7 +120,7 @@ def multichain_in(payout: Payout) -> Call:
 
 def thorchain_deposit(deposit: BridgeDeposit) -> Call:
     """A sender's call to the router, with the memo."""
-    data = keccak(b"depositWithExpiry(address,address,uint256,string,uint256)")[:4]
+    data = keccak256(b"depositWithExpiry(address,address,uint256,string,uint256)")[:4]
     data += packed(VAULT, deposit.asset, deposit.amount, [deposit.memo.encode()], deposit.time + 3600)
     return Call(deposit.chain, deposit.tx, deposit.sender, CONTRACTS["thorchain"], data, time=deposit.time)
 
@@ -128,7 +128,7 @@ def thorchain_deposit(deposit: BridgeDeposit) -> Call:
 def thorchain_out(payout: Payout) -> Call:
     """A vault's call to the router that pays out or sends back, with the memo."""
     coin = payout.asset == NATIVE
-    data = keccak(b"transferOut(address,address,uint256,string)")[:4]
+    data = keccak256(b"transferOut(address,address,uint256,string)")[:4]
     data += packed(payout.receiver, 0 if coin else payout.asset, payout.amount, [payout.memo.encode()])
     value = payout.amount if coin else 0
     return Call(payout.chain, payout.tx, VAULT, CONTRACTS["thorchain"], data, value, time=payout.time)

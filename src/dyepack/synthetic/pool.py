@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dyepack.patterns.activity import DAY
 from dyepack.patterns.pools.dealings import Dealings, dealings_of
 from dyepack.patterns.pools.history import UNKNOWN, Deposits, History, Withdrawals, checked
 from dyepack.patterns.pools.known import pool_named
-from dyepack.patterns.pools.structured import Lot
+from dyepack.patterns.pools.structured import Receipt
 from dyepack.synthetic.identity import ADDRESS_BYTES, HASH_BYTES, scatter
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 SIZES = ("0.1", "1", "10", "100")
 FIRST_BLOCK, FIRST_TIME, PACE = 9_162_622, 1_577_309_522, 13.431
-DAY = 86_400
 _PERIODS = (70, 53, 32, 83, 196, 61, 154, 287, 346, 1091, 1042, 930, 1406, 1759, 1621, 1363, 1589, 1365, 1458, 1053,
             1136, 930, 778, 1199, 747, 1221, 655, 1313, 2300, 1294)  # fmt: skip
 """Deposits of the real pool in each 30 days."""
@@ -60,7 +60,7 @@ _STEPS = np.array([0.5, 0.8, 1.0])
 _REGULARS, _EXCHANGES = 200, 20
 _TO_REGULAR, _TO_EXCHANGE, _PARTNER = 0.01, 0.03, 0.02
 _TWO_PAYERS = 0.25
-"""Of those who use several pools, or cut up a lot, so many pay in from two addresses: no rule sees them as one."""
+"""Of those who use several pools, or cut up a receipt, so many pay in from two addresses: no rule sees them as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class PoolRun:
     spent       for each withdrawal the row of the deposit that it spends; -1 in a decoy
     kind        for each withdrawal the kind of person that it is of
     known_side  for each withdrawal whether its recipient had been paid by its owner's side before
-    lots        what the structured depositors had received; `groups`: recipients that share spending
+    receipts        what the structured depositors had received; `groups`: recipients that share spending
     """
 
     histories: tuple[History, ...]
@@ -78,7 +78,7 @@ class PoolRun:
     kind: tuple[I64, ...]
     known_side: tuple[I64, ...]
     dealings: Dealings
-    lots: tuple[Lot, ...]
+    receipts: tuple[Receipt, ...]
     groups: dict[bytes, bytes]
 
 
@@ -89,7 +89,7 @@ class _Side:
     deposits: list[tuple[int, int, bytes, int, int]] = field(default_factory=list)
     withdrawals: list[tuple[int, int, bytes, bool, int, int, int, bool]] = field(default_factory=list)
     dealt: list[tuple[bytes, bytes]] = field(default_factory=list)
-    lots: list[Lot] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
     groups: dict[bytes, bytes] = field(default_factory=dict)
     notes: int = 0
 
@@ -163,7 +163,7 @@ class _World:
             paid[payer] = paid.get(payer, 0) + pool_named("eth", SIZES[pool]).units
         for payer, units in paid.items():
             received = units + units * int(self.rng.integers(1, 80)) // 1000
-            self.side.lots.append(Lot(payer, "native", received, deposits[0][1] - 600))
+            self.side.receipts.append(Receipt(payer, "native", received, deposits[0][1] - 600))
 
     def _portfolio(self, kind: int) -> list[tuple[int, int]]:
         """How many notes of which pools."""
@@ -268,7 +268,7 @@ def _run(seed: int, came: _Side, went: _Side, *, linked: bool) -> PoolRun:
         kinds.append(np.array([row[6] for row in rows], np.int64))
         known.append(np.array([row[7] for row in rows], np.int64))
     return PoolRun(tuple(histories), tuple(spent), tuple(kinds), tuple(known), dealings_of(came.dealt),
-                   tuple(came.lots), came.groups)  # fmt: skip
+                   tuple(came.receipts), came.groups)  # fmt: skip
 
 
 def _possible(

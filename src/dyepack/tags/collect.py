@@ -192,7 +192,7 @@ class Collector:
             told.append(f"{repeats} exact repeats are kept once")
         conflicts = len(self.tags.conflicts())
         if conflicts:
-            told.append(f"{conflicts} addresses have statements that differ; all are kept")
+            told.append(f"{conflicts} addresses have statements that contradict each other; all are kept")
         return told
 
     def _places(self, found: list[tuple[int, str]], what: str) -> list[str]:

@@ -21,13 +21,11 @@ Invariant: cells are never changed except that all but the label's and source's 
 
 from __future__ import annotations
 
-import csv
 import re
-from contextlib import contextmanager
-from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from dyepack.errors import InputError, quoted
+from dyepack.files import csv_rows
 from dyepack.tags.collect import Before, Collector, Row
 from dyepack.tags.grades import EVIDENCE_CLASSES, KEPT_IN_LABEL, KIND_WORDS, Grade, default_grade
 from dyepack.tags.model import TagKind
@@ -45,6 +43,9 @@ KNOWN = ("address", *LABELS, "kind", "confidence", "evidence", "source", "sha256
 FLAW_LIMIT = 2000
 """Characters of the longest flaw."""
 
+_MOST_CELL = 2**31 - 1
+"""Cells may be as long as the file: a label of 1 MB is legal."""
+
 _WHOLE = re.compile(r"[0-9]{1,3}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -58,38 +59,8 @@ def looks_like_csv(text: str) -> bool:
 def read_csv(text: str, into: Collector) -> None:
     """Hand every row to the collector. Raises InputError with line and column for a row that is no use."""
     into.expect(text.count("\n") // 2)
-    with _long_cells():
-        rows = _rows(text, into)
-        header = next(rows, None)
-        if header is None:
-            raise InputError(into.given.path, "holds no row", remedy="give a header line with an address column")
-        _Reader(into, *header).read(rows)
-
-
-@contextmanager
-def _long_cells() -> Iterator[None]:
-    """Let cells be as long as the file: the csv module stops at 128 KiB, and a label of 1 MB is legal."""
-    before = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _rows(text: str, into: Collector) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the line it begins on."""
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            remedy = "close every quoted cell, and double the quotes inside"
-            raise InputError(into.given.path, f"is not CSV: {error}", remedy=remedy, line=line) from None
-        if row:
-            yield line, row
+    rows = csv_rows(into.given.path, text, most_cell=_MOST_CELL)
+    _Reader(into, *next(rows)).read(rows)
 
 
 _UNLIKE = frozenset({"address", *LABELS, "label_sha256", "raw", "flaw"})
@@ -131,7 +102,6 @@ class _Reader:
         """Take all rows; count those whose kind or hash is not their own."""
         kindless = foreign = 0
         for self.line, self.row in rows:
-            self._check_width()
             common = self._common()
             kindless += not common.word
             foreign += common.row.sha256 not in {"", self.into.given.sha256}
@@ -181,13 +151,6 @@ class _Reader:
 
     def _refuse(self, column: str, problem: str, remedy: str) -> NoReturn:
         raise InputError(self.into.given.path, problem, remedy=remedy, line=self.line, field=column)
-
-    def _check_width(self) -> None:
-        got = len(self.row)
-        if got != self.width:
-            column = self.header[got] if got < self.width else self.header[-1]
-            remedy = "give every column a cell, and quote cells that hold a comma"
-            self._refuse(column, f"the row has {got} cells, the header {self.width}", remedy)
 
     def _cell(self, name: str) -> str:
         return self.row[self.at[name]].strip(BLANKS) if name in self.at else ""

@@ -1,8 +1,8 @@
 """What a newer edition of a list changes: what it adds, still says, and says no longer.
 
 A statement is the same if address as read and as written, chain, kind, label, actor, confidence, class and source are;
-its day, its hash and its flaw may change. Invariant: every statement that stood is in `same`, `withdrawn` or
-`gone`.
+its day, its hash and its flaw may change: the hash is the newest edition's, the day the earliest that was told.
+Invariant: every statement that stood is in `same`, `withdrawn` or `gone`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dyepack.errors import UsageError, quoted
+from dyepack.tags.model import earliest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +73,8 @@ def kept_back(edition: Edition, last: str | None) -> None:
 def merged(held: Sequence[Tag], new: Iterable[Tag], day: str, *, first: bool) -> Change:
     """What an edition of that day changes in the statements held; `first`: there is no edition before it.
 
-    Since when the statements of a first edition stand nobody says; those that come later stand since their edition.
+    Since when the statements of a first edition stand nobody says, they are known since its day (which the store
+    adds); those that come later stand since their edition.
     """
     at = {identity(tag): position for position, tag in enumerate(held) if not tag.withdrawn}
     past = {(identity(tag), tag.withdrawn) for tag in held if tag.withdrawn}
@@ -87,7 +89,15 @@ def merged(held: Sequence[Tag], new: Iterable[Tag], day: str, *, first: bool) ->
                 change.withdrawn.append((position, tag.withdrawn))
             else:
                 change.same.append(
-                    (position, {n: getattr(tag, n) for n in _MAY_CHANGE} | {"last_seen": _seen(tag, day)})
+                    (
+                        position,
+                        {
+                            "last_seen": _seen(tag, day),
+                            "date": earliest(tag.date, held[position].date),
+                            "sha256": tag.sha256,
+                            "flaw": tag.flaw,
+                        },
+                    )
                 )
         elif position is None and (this, tag.withdrawn) not in past:
             since = tag.first_seen or ("" if first or tag.withdrawn else day)
@@ -99,9 +109,6 @@ def merged(held: Sequence[Tag], new: Iterable[Tag], day: str, *, first: bool) ->
 def _seen(tag: Tag, day: str) -> str:
     """When a statement of an edition of that day was last seen made."""
     return tag.last_seen or ("" if tag.withdrawn else day)
-
-
-_MAY_CHANGE = ("date", "sha256", "flaw")
 
 
 def guard(edition: Edition, *, held: Sequence[Tag], change: Change, accept: bool) -> None:

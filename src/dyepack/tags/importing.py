@@ -6,10 +6,12 @@ Invariant: all files are read before anything is written; each list is one trans
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dyepack.errors import UsageError, quoted
+from dyepack.tags.addresses.names import network_of
 from dyepack.tags.edition import Edition, Outcome
 from dyepack.tags.load import Loaded, is_store, load_file
 from dyepack.tags.model import TagSet, today
@@ -45,6 +47,7 @@ class Imported:
 def read_lists(files: Sequence[Path], words: Words) -> list[tuple[Edition, TagSet]]:
     """Read files as editions: one list for each file, by its name; all of them one list where the caller names it.
 
+    A plain list whose name ends as in `_XBT` is of that chain, where the caller names none, and a note says so.
     Raises InputError as `load_file`, and UsageError where nobody says of which day a list is.
     """
     if words.day and not is_day(words.day):
@@ -57,10 +60,25 @@ def read_lists(files: Sequence[Path], words: Words) -> list[tuple[Edition, TagSe
     for path, name in zip(files, names, strict=True):
         if is_store(path):
             raise UsageError(f"{path} is a store already", remedy="give the files that it was made of")
-        given = {"kind": words.kind, "confidence": words.confidence, "network": words.network}
-        loaded.setdefault(name, []).append(load_file(path, source=name, **given))  # type: ignore[arg-type]
+        loaded.setdefault(name, []).append(_read(path, name, words))
         paths.setdefault(name, []).append(storable(path.name))
     return [_edition(name, parts, paths[name], words.day) for name, parts in loaded.items()]
+
+
+_ENDS = re.compile(r".*_([A-Z0-9]{2,8})", re.DOTALL)
+
+
+def _read(path: Path, name: str, words: Words) -> Loaded:
+    """One file, of the chain that the caller names, or that a plain list's own name ends with."""
+    read = load_file(path, source=name, kind=words.kind, confidence=words.confidence, network=words.network)
+    ends = _ENDS.fullmatch(path.stem)
+    network, known = network_of(ends[1]) if ends else ("", False)
+    if words.network or not (ends and network and known) or not read.format.startswith("plain list"):
+        return read
+    read = load_file(path, source=name, kind=words.kind, confidence=words.confidence, network=network)
+    told = f"{quoted(storable(path.name))}: taken as of {network}, by its name; --network says otherwise"
+    read.tags.notes.insert(0, told)
+    return read
 
 
 def import_lists(store: Store, lists: Sequence[tuple[Edition, TagSet]], *, accept_shrink: bool) -> list[Imported]:

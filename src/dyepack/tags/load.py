@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, UsageError, quoted
+from dyepack.files import read_bounded, utf8
 from dyepack.tags.addresses.names import NETWORKS, network_of
 from dyepack.tags.collect import Collector, Given
 from dyepack.tags.csv_list import looks_like_csv, read_csv
@@ -103,7 +104,7 @@ def load_file(
             f"a source has 1 to {LABEL_LIMIT} characters, not {len(source)}",
             remedy="say briefly who states the tags",
         )
-    data = _bytes(path)
+    data = read_bounded(path, MAX_BYTES, remedy="give a file of tags; split one that is too large")
     text = _text(path, data)
     said_by = storable(source if source is not None else path.name)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -144,34 +145,9 @@ def _kind(word: str | None) -> TagKind | None:
     return kind
 
 
-def _bytes(path: Path) -> bytes:
-    """The content of a regular file within MAX_BYTES, never more, even if the file grows meanwhile."""
-    try:
-        if path.is_dir():
-            raise InputError(path, "is a folder", remedy="name a file of tags")
-        if path.exists() and not path.is_file():
-            raise InputError(path, "is not a regular file", remedy="save its content to a file first")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(path, "does not exist", remedy="check the path") from None
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
-        raise InputError(path, problem, remedy="check the path and its permissions") from None
-    if len(data) > MAX_BYTES:
-        problem = f"has more than {MAX_BYTES} bytes"
-        raise InputError(path, problem, remedy="split it, or keep only the addresses of interest")
-    return data
-
-
 def _text(path: Path, data: bytes) -> str:
     """The content as text, without a byte order mark."""
-    try:
-        text = data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        remedy = "save it as UTF-8; unpack it first if it is compressed"
-        raise InputError(path, f"is not UTF-8 at byte {error.start}", remedy=remedy, line=line) from None
+    text = utf8(path, data, remedy="save it as UTF-8; unpack it first if it is compressed")
     if not text.strip(BLANKS):
         raise InputError(path, "is empty", remedy="give a file that holds tags")
     return text

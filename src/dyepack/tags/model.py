@@ -7,10 +7,11 @@ shown through the safe function of each sink. What was withdrawn names nothing a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from dyepack.tags.contradiction import differ
 from dyepack.tracing.terminals import Stop
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Tag:
 
     `address` is normalised for the chain; `label` is the outside text, raw; `confidence` is 0-100 as in
     methods.md 6.3; `evidence` is a class E1-E6; `source` names the file or list and `sha256` its content;
-    `date` is the day the source gives or was retrieved (ISO 8601), empty where it gives none.
+    `date` is the day the source gives or was retrieved (ISO 8601), empty where it gives none; of a store's list the
+    earliest such day, no later than the first edition that makes the statement.
     `label_sha256` is empty while `label` is the whole text; where the text was too long (or no Unicode) it
     is the SHA-256 of the whole text, of which `label` is the start.
 
@@ -87,13 +89,38 @@ class Tag:
         """The stop this tag causes, or None if a trace goes on through the address."""
         return STOPS.get(self.kind)
 
+    @property
+    def known_since(self) -> str:
+        """The earliest day (ISO 8601) on which the statement is known to have been made; "" where no day is told.
+
+        That is `first_seen`, else the earliest of `date`, `last_seen` and the day before it was withdrawn.
+        """
+        if self.first_seen:
+            return self.first_seen
+        return earliest(self.date, self.last_seen, _day_before(self.withdrawn) if self.withdrawn else "")
+
     def stands(self, day: str) -> bool:
-        """Whether the statement stood on a day (ISO 8601): made by then as far as anybody says, and not withdrawn."""
-        return self.first_seen <= day and not (self.withdrawn and self.withdrawn <= day)
+        """Whether the statement stood on a day (ISO 8601): known to be made by then, and not withdrawn.
+
+        One of which no day at all is told stands on every day.
+        """
+        return not (self.withdrawn and self.withdrawn <= day) and self.known_since <= day
 
 
 LATEST = "9999-12-31"
 """A day after every statement: what stands then is what was not withdrawn."""
+
+
+def earliest(*days: str) -> str:
+    """The earliest of days (ISO 8601), "" meaning none."""
+    return min(filter(None, days), default="")
+
+
+def _day_before(day: str) -> str:
+    try:
+        return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        return day
 
 
 def today() -> str:
@@ -106,7 +133,8 @@ class TagSet:
     """Tags by address, in the order they were loaded; several tags may speak about one address.
 
     The tag that names an address is, among those that stand, the one of highest confidence that stops a trace, then
-    the highest of all, then the first loaded; the others stay visible in `of`. `unmatched` holds the statements
+    the highest of all; among equals one with a label, then the first loaded. The others stay visible in `of`.
+    `unmatched` holds the statements
     whose address cannot be read: they name nothing, and are lost to nobody.
     """
 
@@ -178,20 +206,20 @@ class TagSet:
         return found[0] if found and found[0].stands(day or today()) else None
 
     def as_of(self, day: str) -> TagSet:
-        """The statements that stood on a day (ISO 8601); what nobody dates the beginning of counts as standing before.
+        """The statements that stood on a day (ISO 8601), as far as is known; those without any day stand always.
 
-        The notes say how many were left out, and how many stand only because nobody says since when.
+        The notes say how many were left out, and how many stand only because no day is told.
         """
         past = TagSet()
         past.add(tag for tag in self.every() if tag.stands(day))
-        later = sum(tag.first_seen > day for tag in self.every())
-        gone = len(self.tags) + len(self.unmatched) - len(past.tags) - len(past.unmatched) - later
-        undated = sum(not tag.first_seen for tag in past.every())
+        gone = sum(bool(tag.withdrawn) and tag.withdrawn <= day for tag in self.every())
+        later = len(self.tags) + len(self.unmatched) - len(past.tags) - len(past.unmatched) - gone
+        undated = sum(not tag.known_since for tag in past.every())
         past.notes = [*self.notes, *(
-            f"as of {day}: {count} statements {what}"
+            f"as of {day}: {what}: {count}"
             for count, what in (
-                (later, "were first made later"), (gone, "were withdrawn by then"),
-                (undated, "do not say since when they stand: taken as standing"),
+                (later, "statements not known to have been made by then"), (gone, "statements withdrawn by then"),
+                (undated, "statements without any day, taken as standing"),
             )
             if count
         )]  # fmt: skip
@@ -202,7 +230,7 @@ class TagSet:
         return iter(self._by_address)
 
     def conflicts(self, day: str = "") -> list[str]:
-        """Addresses of which statements that stand differ: in label (empty ones apart), or in where a trace stops."""
+        """Addresses of which statements that stand contradict each other, as `contradiction` has it."""
         on = day or today()
         return [
             address
@@ -213,9 +241,4 @@ class TagSet:
 
 def in_order(tags: Iterable[Tag], day: str) -> list[Tag]:
     """Statements about one address, the one that names it on that day first."""
-    return sorted(tags, key=lambda tag: (not tag.stands(day), tag.stop is None, -tag.confidence))
-
-
-def differ(tags: list[Tag]) -> bool:
-    """Whether statements about one address contradict: two labels (empty ones apart), or two stops."""
-    return len({t.label for t in tags} - {""}) > 1 or len({t.stop for t in tags if t.stop is not None}) > 1
+    return sorted(tags, key=lambda tag: (not tag.stands(day), tag.stop is None, -tag.confidence, not tag.label))

@@ -1,14 +1,16 @@
 """What tracing needs of tags: which addresses end a trace, and how places are named.
 
-Invariant: a place is named by one tag, whose source, confidence, evidence class and date go with the name; a tag that
-was withdrawn names no place and ends no trace. The clock has no say, so that a case re-runs to the same bytes.
+Invariant: a place is named by one tag, whose source, confidence, evidence class and date go with the name, as does what
+contradicts it; a tag that was withdrawn names no place and ends no trace. The clock has no say, so that a case re-runs
+to the same bytes.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dyepack.tags.contradiction import all_told, contradicting
 from dyepack.tags.model import LATEST
 from dyepack.tracing.account import PlaceName
 
@@ -24,9 +26,18 @@ def stops(tags: TagSet, day: str = "") -> dict[str, Stop]:
 
 
 def place_names(tags: TagSet, day: str = "") -> dict[str, PlaceName]:
-    """Every address that a tag names, with its name and what says so; `day` as for `stops`."""
-    named = ((address, tags.naming(address, day or LATEST)) for address in tags.addresses())
-    return {address: PlaceName(tag.label, _grounds(tag)) for address, tag in named if tag is not None}
+    """Every address that a tag names, with its name and what says so; `day` as for `stops`.
+
+    The grounds are fields of the tag. Where other statements that stand contradict it, `contradicted_by` lists them in
+    words: "Ronin bridge exploiter 7 (theft, confidence 50, E2, gs.yaml)".
+    """
+    on = day or LATEST
+    names: dict[str, PlaceName] = {}
+    for address in tags.addresses():
+        standing = [tag for tag in tags.of(address, on) if tag.stands(on)]
+        if standing:
+            names[address] = PlaceName(standing[0].label, _grounds(standing[0], standing))
+    return names
 
 
 _NUMBER = re.compile(r"[\s:#_-]*\d+$")
@@ -40,9 +51,11 @@ def service_name(label: str, actor: str = "") -> str:
     return actor or _NUMBER.sub("", label.strip()) or label
 
 
-def _grounds(tag: Tag) -> dict[str, str | int]:
-    grounds: dict[str, str | int] = {
+def _grounds(tag: Tag, standing: list[Tag]) -> dict[str, Any]:
+    grounds: dict[str, Any] = {
         "kind": tag.kind.value, "source": tag.source, "sha256": tag.sha256, "confidence": tag.confidence,
         "evidence": tag.evidence, "date": tag.date,
     }  # fmt: skip
-    return grounds | ({"flaw": tag.flaw, "written": tag.raw} if tag.flaw else {})
+    against = all_told(contradicting(tag, standing))
+    grounds |= {"flaw": tag.flaw, "written": tag.raw} if tag.flaw else {}
+    return grounds | ({"contradicted_by": against} if against else {})

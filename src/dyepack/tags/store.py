@@ -2,7 +2,8 @@
 
 SQLite in WAL mode, or PostgreSQL by URL, through SQLAlchemy. A list is known by its name; an edition of it is one
 import: its SHA-256 and its day. A statement has the first and the last edition that makes it. What a newer edition no
-longer says is withdrawn as of that edition's day, and kept.
+longer says is withdrawn as of that edition's day, and kept. A statement that gives no day since when it stands is known
+since its first edition's day: its `date` is no later than that.
 
 Invariant: an import is one transaction, all or nothing; history is only added to, until a list is removed.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dyepack.errors import DyepackError, InputError, UsageError, quoted
 from dyepack.tags.edition import Change, Edition, Outcome, guard, kept_back, merged
 from dyepack.tags.memory import no_collection
-from dyepack.tags.model import Tag, TagKind, TagSet, in_order, today
+from dyepack.tags.model import Tag, TagKind, TagSet, earliest, in_order, today
 from dyepack.tags.store_schema import APPLICATION, FIELDS, VERSION, tables
 
 if TYPE_CHECKING:
@@ -177,13 +178,14 @@ class Store:
         """All statements (of one list), withdrawn ones too, in the order they came."""
         from sqlalchemy import select
 
-        _, _, lists, _, statements = tables()
-        wanted = select(*(statements.c[name] for name in FIELDS)).order_by(statements.c.id)
+        _, _, lists, editions, statements = tables()
+        wanted = select(*(statements.c[name] for name in FIELDS), editions.c.day).order_by(statements.c.id)
+        wanted = wanted.join(editions, editions.c.id == statements.c.first_edition)
         if source:
             wanted = wanted.join(lists, lists.c.id == statements.c.list).where(lists.c.name == source)
         tags = TagSet()
         with self._faults(), self._engine.connect() as connection, no_collection():
-            tags.add(map(self._tag, connection.execution_options(stream_results=True).execute(wanted)))
+            tags.add(map(self._known, connection.execution_options(stream_results=True).execute(wanted)))
         return tags
 
     def find(self, written: str, network: str = "") -> list[Tag]:
@@ -197,7 +199,7 @@ class Store:
         found: list[Tag] = []
         for row in self._rows_of(list(counts)):
             networks = counts[row[0]]
-            tag = self._tag(row)
+            tag = self._known(row)
             if networks is None or tag.network in networks:
                 found.append(tag)
         return in_order(found, today()) if len(found) > 1 else found
@@ -207,9 +209,11 @@ class Store:
         if self._lookup is None:
             from sqlalchemy import bindparam, select
 
-            statements = tables()[4]
+            editions, statements = tables()[3:]
             places: list[Any] = [bindparam(name) for name in _PLACES]
-            wanted = select(*(statements.c[name] for name in FIELDS)).where(statements.c.address.in_(places))
+            wanted = select(*(statements.c[name] for name in FIELDS), editions.c.day)
+            wanted = wanted.join(editions, editions.c.id == statements.c.first_edition)
+            wanted = wanted.where(statements.c.address.in_(places))
             compiled = wanted.order_by(statements.c.id).compile(dialect=self._engine.dialect)
             with self._faults():
                 raw = self._engine.raw_connection()
@@ -223,6 +227,13 @@ class Store:
             with self._faults():
                 raise fault from None
         return rows
+
+    def _known(self, row: Sequence[Any]) -> Tag:
+        """The statement of a row that ends with the day of its first edition."""
+        *told, day = row
+        if not told[_FIRST_SEEN] and None not in told:
+            told[_DATE] = earliest(told[_DATE], day)
+        return self._tag(told)
 
     def _tag(self, row: Sequence[Any]) -> Tag:
         try:
@@ -250,6 +261,7 @@ class Store:
 
 
 _KINDS = {kind.value: kind for kind in TagKind}
+_DATE, _FIRST_SEEN = FIELDS.index("date"), FIELDS.index("first_seen")
 
 
 def load_store(path: Path) -> TagSet:

@@ -42,7 +42,8 @@ class Onward:
     via            transaction of the CoinJoin, address of the pool
     kind, family   "coinjoin" or "pool", and which sort of it
     rule           id of the rule that recognised it; `confidence`, `evidence` and `measured` are that rule's
-    asset, units   what went in under the headline rule, dyed base units, and `deposits`: by which transactions
+    asset, units   what went in under the headline rule, dyed base units, in `went_in` transactions; `deposits` are the
+                   first SHOWN of them
     anonymity_set  outputs of one value, or notes of the pool that were not withdrawn, among which a unit hides (the
                    least over what went in); 0 where no withdrawal is known
     candidates     at most SHOWN, those that a rule speaks for first
@@ -56,6 +57,7 @@ class Onward:
     asset: str
     units: int
     deposits: tuple[str, ...]
+    went_in: int
     anonymity_set: int
     candidates: tuple[Candidate, ...]
     others: int
@@ -65,13 +67,16 @@ class Onward:
 
     def words(self) -> str:
         """The finding as one sentence, without amounts."""
-        what = f"the CoinJoin {self.via} ({self.family})" if self.kind == "coinjoin" else (
-            f"the pool {self.via} ({self.family})")  # fmt: skip
-        count = len(self.candidates) + self.others
-        noun = "outputs" if self.kind == "coinjoin" else "withdrawals after that"
+        count, spoken = len(self.candidates) + self.others, sum(bool(c.rules) for c in self.candidates)
+        if self.kind == "coinjoin":
+            return (f"went into the CoinJoin {self.via} ({self.family}): probably among {count:,} of its outputs; "
+                    f"each hides among {self.anonymity_set:,}")  # fmt: skip
+        what = f"went into the pool {self.via} ({self.family}) in {self.went_in:,} transactions"
         if not count:
-            return f"went into {what}: its {noun} are not in the ledger, so nothing can be said of what came after"
-        return f"went into {what}: probably among its {count:,} {noun}, anonymity set {self.anonymity_set:,}"
+            return f"{what}: its withdrawals are not in the ledger, so nothing can be said of what came after"
+        told = f"a rule speaks for {spoken:,} of them" if spoken else "no rule speaks for any of them"
+        return (f"{what}: probably among the {count:,} withdrawals after the first of these; {told}; "
+                f"each hides among {self.anonymity_set:,} notes or more")  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, amounts as texts of base units."""

@@ -220,7 +220,7 @@ def _terminal(row: dict[str, Any]) -> Terminal:
 
 
 _COUNTS = frozenset({"decimals", "moves", "leg", "hops", "confidence", "complete", "places", "anonymity_set", "others",
-                     "output"})  # fmt: skip
+                     "went_in", "output"})  # fmt: skip
 """Numbers that are not amounts."""
 
 

@@ -5,6 +5,7 @@
     chain = "ethereum"                      # needed: must be the ledger's
     victim = ["0x1a2a..."]                  # money that comes back here is "returned"
     source = "who says so"
+    note = "what a reader must know"        # optional: stands among the notes of the statement
 
     [[leg]]                                 # one per asset, in order
     name = "ETH"
@@ -111,6 +112,7 @@ class Theft:
     source: str
     file: str
     raw: bytes
+    note: str = ""
 
 
 def read_theft(file: Path) -> Theft:
@@ -125,6 +127,7 @@ def parse_theft(raw: bytes, file: str) -> Theft:
     theft = Theft(
         id=read.text("id"), title=read.text("title", ""), chain=read.text("chain"), legs=[],
         victims=read.texts("victim"), source=read.text("source", ""), file=Path(file).name, raw=raw,
+        note=read.text("note", ""),
     )  # fmt: skip
     for number, leg in enumerate(read.tables("leg"), 1):
         theft.legs.append(_leg(_Reader(file, leg, f"leg {number}"), number))

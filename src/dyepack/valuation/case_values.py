@@ -64,6 +64,12 @@ class CaseValues:
         """The sum of some lines on one basis, a total a currency."""
         return [total([line.on(basis)[c] for line in lines], c) for c in self.currencies]
 
+    def lacking(self) -> list[Line]:
+        """The lines with a value that has no price (one that came by a swap has none at the theft by its nature)."""
+        return [line for line in (*self.stolen, *self.ended)
+                if any(v.amount is None and v.reason != BY_SWAP
+                       for basis in BASES for v in line.on(basis).values())]  # fmt: skip
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         bases = BASES if self.stated_day else BASES[:2]

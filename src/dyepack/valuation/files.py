@@ -8,16 +8,16 @@ Invariant: a file is read whole or refused with the line; a price is above zero;
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from dyepack.errors import InputError, quoted
+from dyepack.files import csv_rows, read_bounded, utf8
 from dyepack.valuation.series import Series
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ _PLAIN = re.compile(r"[0-9]{1,30}(\.[0-9]{1,60})?([eE][+-]?[0-9]{1,2})?")
 
 
 class _Read(NamedTuple):
-    """A file's header and rows, all cells text, and the line of the first row."""
+    """A file's header and rows, all cells text, and the line that each row begins on (of Parquet: its number)."""
 
     header: list[str]
     rows: list[list[str]]
-    first_line: int
+    lines: Sequence[int]
 
 
 def read_prices(path: Path, currency: str, column: str = "") -> Series:
@@ -44,57 +44,33 @@ def read_prices(path: Path, currency: str, column: str = "") -> Series:
 
     Raises InputError, with line and column, for a file that cannot be used.
     """
-    raw = _bytes(path)
+    raw = read_bounded(path, MAX_BYTES, remedy=_REMEDY)
     table = _parquet(path, raw) if raw[:4] == b"PAR1" else _csv(path, raw)
     day_at = _day_column(path, table.header)
     price_at = _price_column(path, table.header, currency, column, day_at)
     days = _days(path, [row[day_at] for row in table.rows], table)
     prices: dict[date, Decimal] = {}
-    for number, (day, row) in enumerate(zip(days, table.rows, strict=True)):
+    for line, day, row in zip(table.lines, days, table.rows, strict=True):
         text = row[price_at].strip()
         if not text or text.lower() in {"null", "nan", "n/a"}:
             continue
-        value = _price(path, text, table.first_line + number, table.header[price_at])
+        value = _price(path, text, line, table.header[price_at])
         if prices.setdefault(day, value) != value:
-            raise InputError(path, f"has two prices for {day}", remedy="keep one price a day",
-                             line=table.first_line + number)  # fmt: skip
+            raise InputError(path, f"has two prices for {day}", remedy="keep one price a day", line=line)
     if not prices:
         raise InputError(path, "holds no price", remedy=_REMEDY)
     return Series(currency, f"{path.name}, column {table.header[price_at]}", hashlib.sha256(raw).hexdigest(), prices)
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(path, "is not a plain file", remedy=_REMEDY)
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as fault:
-        raise InputError(path, f"cannot be read ({fault.strerror})", remedy="check the path") from fault
-    if len(raw) > MAX_BYTES:
-        raise InputError(path, f"has more than {MAX_BYTES} bytes", remedy="keep the days that are needed")
-    return raw
-
-
 def _csv(path: Path, raw: bytes) -> _Read:
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise InputError(path, f"is not UTF-8 at byte {fault.start}", remedy=_REMEDY) from None
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        lines = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as fault:
-        raise InputError(path, f"is not CSV: {fault}", remedy=_REMEDY, line=reader.line_num) from None
+    text = utf8(path, raw, remedy=_REMEDY)
+    lines = list(islice(csv_rows(path, text), MAX_ROWS + 1)) if text.strip() else []
     if len(lines) < 2:
         raise InputError(path, "holds no rows", remedy=_REMEDY)
     if len(lines) > MAX_ROWS:
         raise InputError(path, f"has more than {MAX_ROWS} rows", remedy="keep the days that are needed")
     (_, header), *rows = lines
-    for line, row in rows:
-        if len(row) != len(header):
-            raise InputError(path, f"has {len(row)} cells, the header {len(header)}", remedy=_REMEDY, line=line)
-    return _Read([name.strip() for name in header], [row for _, row in rows], rows[0][0])
+    return _Read([name.strip() for name in header], [row for _, row in rows], [line for line, _ in rows])
 
 
 def _parquet(path: Path, raw: bytes) -> _Read:
@@ -109,7 +85,8 @@ def _parquet(path: Path, raw: bytes) -> _Read:
     if not 0 < table.num_rows <= MAX_ROWS:
         raise InputError(path, f"has {table.num_rows} rows", remedy=_REMEDY)
     columns = [[_cell(value) for value in column.to_pylist()] for column in table.columns]
-    return _Read(table.column_names, [list(row) for row in zip(*columns, strict=True)], 1)
+    return _Read(table.column_names, [list(row) for row in zip(*columns, strict=True)],
+                 range(1, table.num_rows + 1))  # fmt: skip
 
 
 def _cell(value: object) -> str:
@@ -189,7 +166,7 @@ def _days(path: Path, texts: Sequence[str], table: _Read) -> list[date]:
     furthest = max(map(len, read))
     if not fitting:
         raise InputError(path, f"{quoted(texts[furthest])} is not a day", remedy="write days as 2025-02-21",
-                         line=table.first_line + furthest)  # fmt: skip
+                         line=table.lines[furthest])  # fmt: skip
     if any(other != fitting[0] for other in fitting[1:]):
         raise InputError(path, "has days that can be read with the day or the month first",
                          remedy="write days as 2025-02-21")  # fmt: skip

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from dyepack.keccak import keccak256
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -68,18 +70,10 @@ def form(text: str) -> Form:
     return Form(name.strip(), tuple(arguments))
 
 
-def keccak(content: bytes) -> bytes:
-    """Keccak-256 as Ethereum uses it."""
-    from Crypto.Hash import keccak as keccak_hash
-
-    hashed: bytes = keccak_hash.new(digest_bits=256, data=content).digest()
-    return hashed
-
-
 @lru_cache(maxsize=256)
 def topic(signature: str) -> bytes:
     """The first topic of an event."""
-    return keccak(signature.encode("ascii"))
+    return keccak256(signature.encode("ascii"))
 
 
 def selector(signature: str) -> bytes:

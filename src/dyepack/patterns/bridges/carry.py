@@ -1,4 +1,4 @@
-"""What becomes of dye on a link: the exchange product, in whole units (methods.md 1.8).
+"""What becomes of dye on a link: the exchange product, in whole units.
 
 Of a payout of P units for a deposit of A, the part dyed/A is dyed: floor(dyed * P / A), at most P. Where the deposit is
 made of several parts they are laid over the payout in order, so that the whole deposit dyes the whole payout and no

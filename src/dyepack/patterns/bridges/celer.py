@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dyepack.patterns.bridges.abi import AbiError, Form, keccak
+from dyepack.keccak import keccak256
+from dyepack.patterns.bridges.abi import AbiError, Form
 from dyepack.patterns.bridges.logs import Log, forms_by_topic, read_logs
-from dyepack.patterns.bridges.model import CHAIN_NAMES, BridgeDeposit, Payout, Reading, chain_name
+from dyepack.patterns.bridges.model import BridgeDeposit, Payout, Reading, chain_ids, chain_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -25,8 +26,6 @@ EVENTS = (
     "bytes32 srcTransferId)",
 )
 
-_IDS = {name: chain_id for chain_id, name in CHAIN_NAMES.items()}
-
 
 def transfer_id(
     sender: str, receiver: str, token: str, amount: int, to_chain_id: int, nonce: int, chain_id: int
@@ -34,7 +33,7 @@ def transfer_id(
     """The id of a transfer: Keccak over its fields, packed."""
     parts = b"".join(bytes.fromhex(address[2:]) for address in (sender, receiver, token))
     numbers = b"".join(number.to_bytes(8) for number in (to_chain_id, nonce, chain_id))
-    return "0x" + keccak(parts + amount.to_bytes(32) + numbers).hex()
+    return "0x" + keccak256(parts + amount.to_bytes(32) + numbers).hex()
 
 
 def read(logs: Iterable[Log], contracts: Collection[str]) -> Reading:
@@ -52,10 +51,10 @@ def _take(event: Form, log: Log, values: dict[str, Any]) -> Reading:
         )  # fmt: skip
         return Reading(payouts=[payout])
     told = "0x" + values["transferId"].hex()
-    if log.chain in _IDS:
+    if log.chain in chain_ids():
         names = ("sender", "receiver", "token", "amount", "dstChainId", "nonce")
         sender, receiver, token, amount, to_chain_id, nonce = (values[name] for name in names)
-        if transfer_id(sender, receiver, token, amount, to_chain_id, nonce, _IDS[log.chain]) != told:
+        if transfer_id(sender, receiver, token, amount, to_chain_id, nonce, chain_ids()[log.chain]) != told:
             raise AbiError("the transfer id is not the hash of the transfer")
     deposit = BridgeDeposit(
         BRIDGE, log.chain, log.tx, values["sender"], values["receiver"], values["token"], values["amount"],

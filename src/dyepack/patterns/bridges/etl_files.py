@@ -9,17 +9,20 @@ import re
 from typing import TYPE_CHECKING
 
 from dyepack.errors import InputError, quoted
-from dyepack.patterns.bridges.files import csv_rows
+from dyepack.files import csv_file
 from dyepack.patterns.bridges.logs import Call, Log
+from dyepack.patterns.bridges.model import EVM_ADDRESS, EVM_HASH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+MAX_BYTES = 200 << 20
+"""The largest file that is read, in bytes."""
+
 LOG_COLUMNS = ("log_index", "transaction_hash", "address", "data", "topics")
 CALL_COLUMNS = ("hash", "from_address", "to_address", "value", "input")
-_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_REMEDY = "give an ethereum-etl export (CSV); split one that is too large"
 _HEX = re.compile(r"0x([0-9a-fA-F]{2})*")
 _WHOLE = re.compile(r"[0-9]{1,78}")
 
@@ -46,7 +49,7 @@ class _Row:
 
 
 def _rows(path: Path, needed: Sequence[str]) -> Iterator[_Row]:
-    rows = csv_rows(path)
+    rows = csv_file(path, MAX_BYTES, remedy=_REMEDY)
     line, header = next(rows)
     missing = [name for name in needed if header.count(name) != 1]
     if missing:
@@ -60,8 +63,8 @@ def read_logs(path: Path, chain: str) -> list[Log]:
     """The logs of an ethereum-etl export, in its order. Raises InputError."""
     return [
         Log(
-            chain, row.text("transaction_hash", _HASH, "a transaction hash"),
-            row.text("address", _ADDRESS, "an address"), _topics(row), row.content("data"),
+            chain, row.text("transaction_hash", EVM_HASH, "a transaction hash"),
+            row.text("address", EVM_ADDRESS, "an address"), _topics(row), row.content("data"),
             int(row.text("log_index", _WHOLE, "a log index")), row.time(),
         )
         for row in _rows(path, LOG_COLUMNS)
@@ -70,7 +73,7 @@ def read_logs(path: Path, chain: str) -> list[Log]:
 
 def _topics(row: _Row) -> tuple[bytes, ...]:
     texts = [text.strip() for text in row.cells["topics"].split(",") if text.strip()]
-    if len(texts) > 4 or not all(_HASH.fullmatch(text) for text in texts):
+    if len(texts) > 4 or not all(EVM_HASH.fullmatch(text) for text in texts):
         problem = f"{quoted(row.cells['topics'])} are not topics"
         raise InputError(row.path, problem, remedy="give an ethereum-etl export", line=row.line, field="topics")
     return tuple(bytes.fromhex(text[2:]) for text in texts)
@@ -84,8 +87,8 @@ def read_calls(path: Path, chain: str) -> list[Call]:
         if status in {"0", "0.0"} or not row.cells["to_address"].strip():
             continue
         found.append(Call(
-            chain, row.text("hash", _HASH, "a transaction hash"), row.text("from_address", _ADDRESS, "an address"),
-            row.text("to_address", _ADDRESS, "an address"), row.content("input"),
-            int(row.text("value", _WHOLE, "a whole number")), "", row.time(),
+            chain, row.text("hash", EVM_HASH, "a transaction hash"),
+            row.text("from_address", EVM_ADDRESS, "an address"), row.text("to_address", EVM_ADDRESS, "an address"),
+            row.content("input"), int(row.text("value", _WHOLE, "a whole number")), "", row.time(),
         ))  # fmt: skip
     return found

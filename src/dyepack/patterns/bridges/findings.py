@@ -25,7 +25,7 @@ PROTOCOL = Rule(
     "bridge hop",
     "a payout's record names its deposit (message id, source transaction or memo), and chains, receiver, asset and "
     "order agree",
-    "contracts and documentation of each bridge; methods.md 3.5, tier 1",
+    "contracts and documentation of each bridge",
     GRADES[Tier.PROTOCOL][2],
     "E1",
     "on 28,424 payouts (8,245 with the terms of real ones, the others generated for real deposits) among 11,497 forged "
@@ -36,7 +36,7 @@ CONFIRMED = Rule(
     "bridge-confirmed/1",
     "bridge hop",
     "the bridge's operator says which payout a deposit became",
-    "the operator's answer, named in the method of each link; methods.md 3.5, tier 2",
+    "the operator's answer, named in the method of each link",
     GRADES[Tier.CONFIRMED][1],
     "E2",
     "not measured: it is somebody's word",
@@ -46,7 +46,7 @@ INFERRED = Rule(
     "bridge-inferred/1",
     "bridge lead",
     "a payout follows a deposit within the window, its amount is within fees and prices, its address may be the same",
-    "LOCARD's published parameters; methods.md 3.5, tier 3",
+    "LOCARD's published parameters (arXiv 2604.04211)",
     30,
     "E6",
     "on generated payouts of real deposits, by amount and time alone: the right one first in 66 to 75 % and among ten "

@@ -4,8 +4,8 @@ A payout fits a deposit if it comes within `window` seconds and its amount is at
 at most deposit * high * (1 + deviation), with the lowest and highest price around the deposit's time (for one asset on
 two ledgers both are the ratio of decimals). Leads are ranked by score: 2 parts time, e^(-delay / 1800), and 8 parts
 amount, the width of the fees that are possible with that amount as a share of the widest. The best is `distinct` where
-the next scores less than 0.8 of it. Parameters and score are those that LOCARD publishes (methods.md 3.5), of which hit
-at first place was 4 to 62 % on real swaps.
+the next scores less than 0.8 of it. Parameters and score are those that LOCARD publishes (arXiv 2604.04211), of which
+hit at first place was 4 to 62 % on real swaps.
 
 The address: a payout to the deposit's sender or receiver stands before all others (`address_first`), for whoever
 bridges to themselves often keeps the address. It is a sign, and no proof either.
@@ -39,7 +39,7 @@ METHOD_ADDRESS = "amount, time and address"
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The thresholds, with the defaults of methods.md 3.5.
+    """The thresholds, with the defaults that LOCARD publishes.
 
     window      seconds, also the time in which the score's part for time falls to 1/e
     runner_up   the best is distinct if the next scores less than this part of it

@@ -11,20 +11,19 @@ A move is its kind and index in its transaction as a ledger has it ("token 12", 
 it may be empty where a transaction has one that fits. Times are seconds since 1970. refund is "yes" or empty. What the
 payout names is not a column: it names the deposit.
 
-Invariant: inferred links are neither written nor read, so what is read may carry dye; a payout stands in one row; the
-file is written whole or not at all. The text is raw: the file is for dyepack, not for a spreadsheet.
+Invariant: inferred links are neither written nor read, so what is read may carry dye; a payout stands in one row.
+The text is raw: the file is for dyepack, not for a spreadsheet.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import re
 from io import StringIO
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dyepack.errors import InputError, quoted
-from dyepack.patterns.bridges.files import csv_rows
+from dyepack.files import csv_file
 from dyepack.patterns.bridges.model import GRADES, BridgeDeposit, BridgeLink, Links, Payout, Tier, folded, tx_key
 
 if TYPE_CHECKING:
@@ -49,6 +48,7 @@ NEEDED = (
 )  # fmt: skip
 COLUMNS = (*NEEDED, *(column for column in (*DEPOSIT, *PAYOUT) if column not in NEEDED))
 
+MAX_BYTES = 200 << 20
 MAX_ROWS = 1_000_000
 MAX_TEXT = 4096
 _FILLED = frozenset(NEEDED) - {"from_move", "to_move"}
@@ -73,27 +73,13 @@ def csv_text(links: Links) -> str:
     return out.getvalue()
 
 
-def write_links(path: Path, links: Links) -> None:
-    """Write links of the first two tiers, protocol first. Raises ValueError as `csv_text` does, and OSError."""
-    content = csv_text(links).encode("utf-8")
-    beside = path.with_name(path.name + ".part")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def read_links(path: Path) -> Links:
     """The links of a file, by tier, each in its order. Raises InputError, with line and column, for any that is none.
 
     What a file does not tell of a leg follows from the other: the deposit is for the payout's chain, and the payout
     names the deposit's transaction.
     """
-    rows = csv_rows(path)
+    rows = csv_file(path, MAX_BYTES, remedy="give a CSV of links; split one that is too large")
     line, header = next(rows)
     unknown = [name for name in header if name not in COLUMNS or header.count(name) > 1]
     missing = [name for name in NEEDED if name not in header]

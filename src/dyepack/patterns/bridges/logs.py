@@ -55,6 +55,11 @@ class Call:
         return f"{self.chain} {self.tx}".strip()
 
 
+def is_vouched(contract: str, vouched: Collection[str] | None) -> bool:
+    """Whether a contract is one that the caller vouches for; None: the caller has seen to it."""
+    return vouched is None or contract.lower() in {one.lower() for one in vouched}
+
+
 def forms_by_topic(texts: Iterable[str]) -> dict[bytes, Form]:
     """Events by their first topic."""
     return {topic(form(text).signature): form(text) for text in texts}

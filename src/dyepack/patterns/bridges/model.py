@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,11 +23,8 @@ if TYPE_CHECKING:
 NATIVE = "native"
 """The asset key of a chain's own coin."""
 
-CHAIN_NAMES: dict[int, str] = {
-    1: "ethereum", 10: "optimism", 56: "bsc", 100: "gnosis", 137: "polygon", 250: "fantom", 8453: "base",
-    42161: "arbitrum", 43114: "avalanche",
-}  # fmt: skip
-"""Names of chains by EVM chain id, as the live sources name them; others are "evm:<id>"."""
+EVM_ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
+EVM_HASH = re.compile(r"0[xX][0-9a-fA-F]{64}")
 
 
 class Tier(Enum):
@@ -42,21 +40,28 @@ GRADES: dict[Tier, tuple[str, int, int]] = {
     Tier.CONFIRMED: ("E2", 70, 90),
     Tier.INFERRED: ("E6", 0, 40),
 }
-"""Evidence class of a tier, and the least and most confidence that its links may have (methods.md 6.3)."""
-
-
-_EVM = re.compile(r"0[xX][0-9a-fA-F]{40}")
+"""Evidence class of a tier, and the least and most confidence that its links may have."""
 
 
 def folded(address: str) -> str:
     """An address, or the contract of an asset, as it is compared: EVM in lower case, every other shape as it is."""
     text = address.strip()
-    return text.lower() if _EVM.fullmatch(text) else text
+    return text.lower() if EVM_ADDRESS.fullmatch(text) else text
 
 
 def chain_name(chain_id: int) -> str:
-    """The name of an EVM chain."""
-    return CHAIN_NAMES.get(chain_id, f"evm:{chain_id}")
+    """The name of an EVM chain as the live sources name it, "evm:<id>" for one that they do not know."""
+    from dyepack.sources.live.evm.source import CHAINS
+
+    return CHAINS[chain_id][0] if chain_id in CHAINS else f"evm:{chain_id}"
+
+
+@cache
+def chain_ids() -> dict[str, int]:
+    """The ids of EVM chains by name."""
+    from dyepack.sources.live.evm.source import CHAINS
+
+    return {name: chain_id for chain_id, (name, _) in CHAINS.items()}
 
 
 def tx_key(tx: str) -> str:

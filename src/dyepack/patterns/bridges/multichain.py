@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dyepack.patterns.bridges.abi import AbiError
-from dyepack.patterns.bridges.logs import Call, call_values, forms_by_selector
+from dyepack.patterns.bridges.logs import Call, call_values, forms_by_selector, is_vouched
 from dyepack.patterns.bridges.model import NATIVE, BridgeDeposit, Failure, Payout, Reading, chain_name, folded
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def read(call: Call, routers: Collection[str] | None = None) -> Reading | None:
     if not _FORMS:
         _FORMS.update(forms_by_selector((*OUT_CALLS, *IN_CALLS)))
     function = _FORMS.get(call.data[:4])
-    if function is None or (routers is not None and call.contract.lower() not in {r.lower() for r in routers}):
+    if function is None or not is_vouched(call.contract, routers):
         return None
     values = call_values(function, call.data)
     if function.name.startswith("anySwapOut"):
@@ -121,11 +121,16 @@ def _payout(call: Call, values: dict[str, Any]) -> Payout:
     )  # fmt: skip
 
 
+def source_of(swap_id: str) -> str:
+    """The source transaction in a `swapID` of version 7 ("chain:transaction:log"), "" if it has none."""
+    parts = swap_id.split(":")
+    return parts[1].lower() if len(parts) == 3 else ""
+
+
 def _payout_of_7(call: Call, values: dict[str, Any]) -> Payout:
     swap_id, token, receiver, amount, chain_id = values["swapInfo"]
-    parts = values["swapID"].split(":")
     return Payout(
         BRIDGE, call.chain, call.tx, receiver, token, amount, from_chain=chain_name(chain_id),
-        from_tx=parts[1].lower() if len(parts) == 3 else "", message_id="0x" + swap_id.hex(), move=call.move,
+        from_tx=source_of(values["swapID"]), message_id="0x" + swap_id.hex(), move=call.move,
         time=call.time,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dyepack.patterns.bridges.logs import Log, forms_by_topic, read_logs
 from dyepack.patterns.bridges.model import BridgeDeposit, Payout, Reading, chain_name, folded
-from dyepack.patterns.bridges.multichain import BRIDGE
+from dyepack.patterns.bridges.multichain import BRIDGE, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -50,11 +50,7 @@ def _take(event: Form, log: Log, values: dict[str, Any]) -> Reading:
             to_chain=chain_name(values["toChainID"]), message_id=swap_id, time=log.time, record=record,
         )  # fmt: skip
         return Reading(deposits=[deposit])
-    if swap_id:
-        parts = values["swapID"].split(":")
-        source = parts[1].lower() if len(parts) == 3 else ""
-    else:
-        source = "0x" + values["txhash"].hex()
+    source = source_of(values["swapID"]) if swap_id else "0x" + values["txhash"].hex()
     payout = Payout(
         BRIDGE, log.chain, log.tx, values["to"], values["token"], values["amount"],
         from_chain=chain_name(values["fromChainID"]), from_tx=source, message_id=swap_id, time=log.time, record=record,

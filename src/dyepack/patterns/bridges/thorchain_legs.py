@@ -5,7 +5,8 @@ the limit, a halt), so which deposits were paid is what the payouts say: OUT and
 payout on the chain of the deposit. A payout to a contract that trades on ends at that contract here.
 
 Invariant: a deposit or payout without a memo of the network's is None, not a guess; memoless deposits need the
-registered memo that stood for them (`thorchain_memo.resolve_memoless`).
+registered memo that stood for them (`thorchain_memo.resolve_memoless`). That and `op_return_text` are for callers that
+hold registrations or scripts: `dyepack bridges` reads calls of EVM chains only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dyepack.patterns.bridges.abi import AbiError
-from dyepack.patterns.bridges.logs import Call, call_values, forms_by_selector
+from dyepack.patterns.bridges.logs import Call, call_values, forms_by_selector, is_vouched
 from dyepack.patterns.bridges.model import NATIVE, BridgeDeposit, Payout, Reading, folded
 from dyepack.patterns.bridges.thorchain_memo import INTERNAL, MemoKind, parse_memo
 
@@ -72,7 +73,7 @@ def read(call: Call, routers: Collection[str] | None = None, vaults: Collection[
     if not _FORMS:
         _FORMS.update(forms_by_selector(CALLS))
     function = _FORMS.get(call.data[:4])
-    if function is None or (routers is not None and call.contract.lower() not in {r.lower() for r in routers}):
+    if function is None or not is_vouched(call.contract, routers):
         return None
     values = call_values(function, call.data)
     token = values.get("asset", _NO_TOKEN)
@@ -83,7 +84,7 @@ def read(call: Call, routers: Collection[str] | None = None, vaults: Collection[
     if function.name.startswith("deposit"):
         deposit = deposit_of(values["memo"], sender=call.sender, **money, **place)
         return Reading(deposits=[deposit]) if deposit else None
-    if vaults is not None and call.sender.lower() not in {v.lower() for v in vaults}:
+    if not is_vouched(call.sender, vaults):
         return None
     payout = payout_of(values["memo"], receiver=values["to"], **money, **place)
     return Reading(payouts=[payout]) if payout else None

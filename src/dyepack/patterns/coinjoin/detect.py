@@ -65,10 +65,6 @@ class Mix:
         """How many outputs the most frequent denomination has."""
         return max(map(len, self.denominations.values()), default=0)
 
-    def anonymity_of(self, output: int) -> int:
-        """Among how many outputs an output (id) hides: those of its denomination, 1 for change."""
-        return next((len(alike) for alike in self.denominations.values() if output in alike), 1)
-
 
 @dataclass(frozen=True, slots=True)
 class PoolEntry:

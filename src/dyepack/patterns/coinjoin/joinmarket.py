@@ -1,6 +1,6 @@
 """JoinMarket: a taker and makers each get one equal output, and their change.
 
-Beyond GraphSense's rule (methods.md 3.3): every maker has change and at most the taker has none, so there are as many
+Beyond GraphSense-lib's rule: every maker has change and at most the taker has none, so there are as many
 other outputs as equal ones or one less, each of a value of its own (coinjoin-analysis has this too); a JoinMarket
 wallet holds keys of one type and is paid to that type, so but for one output, with which the taker may pay somebody,
 there are no more outputs of a type than two for each input of it; there is no OP_RETURN output. That keeps out batch
@@ -58,7 +58,7 @@ RULE = Rule(
     "OP_RETURN; all outputs go to different addresses; all inputs are of types of key addresses, and but for one there "
     "are at most two outputs of a type for each input of it; with 50 inputs or more at most 30 inputs and at least 1.7 "
     "outputs per equal output",
-    source="methods.md 3.3 (GraphSense-lib, change: coinjoin-analysis; types, amounts and 30 for 20 inputs are ours)",
+    source="GraphSense-lib; change: coinjoin-analysis; types, amounts, 30 for 20 inputs: this project's own",
     confidence=49,
     evidence="E5",
     measured="found all of 53 CoinJoins of three parties or more of June 2024 that hang together by their coins, on "

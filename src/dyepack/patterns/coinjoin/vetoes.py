@@ -1,4 +1,4 @@
-"""What speaks against every family of CoinJoins, whatever its rule says (methods.md 3.3).
+"""What speaks against every family of CoinJoins, whatever its rule says (as GraphSense-lib has it).
 
 stonewall  3 or 4 outputs of which exactly one value stands there twice and no other more than once, 2 inputs or more,
            all output scripts distinct: one wallet (Samourai, Sparrow) that pays somebody and makes it look like two

@@ -56,7 +56,7 @@ RULE_10 = Rule(
     pattern="CoinJoin",
     conditions="one value within 0.02 of 0.1 BTC stands there 3 times or more, on half of the outputs but one; with "
     "fewer than 20 inputs the sum of outputs is no whole multiple of it; " + _COMMON,
-    source="methods.md 3.3 (GraphSense-lib; tolerance and types: Dumplings)",
+    source="GraphSense-lib; tolerance and types: Dumplings",
     confidence=70,
     evidence="E5",
     measured="found, as 1.0 or 1.1, all of 186 listed rounds of August 2021, on which it was adjusted, and none of "
@@ -69,7 +69,7 @@ RULE_11 = Rule(
     conditions="two or more levels of 0.1 BTC times a power of two (within a fifth) have each a value that stands "
     "there twice or more, one of them 3 times or more; these are half of the outputs, or all but one for each input "
     "address and one more; " + _COMMON,
-    source="methods.md 3.3 (GraphSense-lib; tolerance and types: Dumplings)",
+    source="GraphSense-lib; tolerance and types: Dumplings",
     confidence=70,
     evidence="E5",
     measured="found, as 1.0 or 1.1, all of 186 listed rounds of August 2021, on which it was adjusted, and none of "

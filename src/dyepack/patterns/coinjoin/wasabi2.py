@@ -51,7 +51,7 @@ RULE = Rule(
     "outputs of 5,000 satoshi or more to different addresses; 3 or more values stand there more than once, on half of "
     "the outputs but one; inputs and outputs stand in descending order; 80 % of outputs have standard values, one or "
     "more has none of the repeated ones",
-    source="methods.md 3.3 (GraphSense-lib and Dumplings together)",
+    source="GraphSense-lib and Dumplings together",
     confidence=40,
     evidence="E6",
     measured="one real round was at hand, and is found; none of 4,044 transactions after mixes; no alarm in 7,379 "

@@ -7,7 +7,7 @@ outputs, the pool's fee and the change, with one OP_RETURN output. It is no Coin
 Lineage makes it surer: a mix whose premix comes from Tx0s and whose other inputs come from mixes of its pool, a Tx0
 whose premix a mix spends. It is looked up in the ledger (detect.py).
 
-methods.md 3.3 asks a Tx0 for exactly one output in the range of the pool's fee. In 121 of 749 real ones the change lies
+GraphSense-lib asks a Tx0 for exactly one output in the range of the pool's fee. In 121 of 749 real ones the change lies
 there too (found in both halves of the very file on which it was then measured), so here one or more is asked for.
 No source gives the fees of the pools of 0.025 and 0.25 BTC: any from 3.5 to 5 % is taken, the range of the old pools.
 """
@@ -100,7 +100,7 @@ MIX = Rule(
     conditions="5 to 8 inputs and as many outputs, all addresses different; every output is worth the denomination of "
     "a pool (0.001, 0.01, 0.025, 0.05, 0.25 or 0.5 BTC), every input that or up to 110,000 satoshi more, and 1 to 4 "
     "inputs 100 satoshi more or above",
-    source="methods.md 3.3 (GraphSense-lib; pools of 2025: coinjoin-analysis)",
+    source="GraphSense-lib; pools of 2025: coinjoin-analysis",
     confidence=60,
     evidence="E5",
     measured="found all of 1,403 listed mixes of March 2024 and of 251 and 151 that other lists hold, and none of "
@@ -113,7 +113,7 @@ TX0 = Rule(
     conditions="exactly one OP_RETURN output; the most frequent other value, on 1 to 70 outputs, is 100 to 110,000 "
     "satoshi above the denomination of a pool; at most two other outputs, of which one or both are worth half to "
     "three times the pool's fee",
-    source="methods.md 3.3 (GraphSense-lib; 'one or both' for 'exactly one' is ours)",
+    source="GraphSense-lib; 'one or both' for 'exactly one' is this project's own",
     confidence=60,
     evidence="E5",
     measured="found all of 749 listed Tx0s, on which it was adjusted, and none of 1,554 mixes; 3 of 2,636 spendings "

@@ -18,10 +18,10 @@ import numpy as np
 from dyepack.errors import UsageError, quoted
 from dyepack.ledger.content import hex_bytes, time_text
 from dyepack.patterns.pools.anonymity import surely_gone, unspent
-from dyepack.patterns.pools.link import events, view
-from dyepack.patterns.pools.links import OWN_GAS, address_match, gas_price, linked_address, own_gas
 from dyepack.patterns.pools.portfolio import multi_denomination
+from dyepack.patterns.pools.rules import OWN_GAS, address_match, gas_price, linked_address, own_gas
 from dyepack.patterns.pools.structured import links_of, structured_deposits
+from dyepack.patterns.pools.view import events, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from dyepack.ledger.schema import I64
     from dyepack.patterns.pools.dealings import Dealings
     from dyepack.patterns.pools.history import History
-    from dyepack.patterns.pools.link import Link, View
-    from dyepack.patterns.pools.structured import Lot
+    from dyepack.patterns.pools.structured import Receipt
+    from dyepack.patterns.pools.view import Link, View
 
 MOST_SHOWN = 50
 """How many deposits are listed with one candidate."""
@@ -115,19 +115,19 @@ class Candidates:
 
 def onward(
     histories: Iterable[History], deposit_txs: Iterable[str], *, dealings: Dealings | None = None,
-    lots: Iterable[Lot] = (), depositors: Mapping[bytes, bytes] | None = None,
+    receipts: Iterable[Receipt] = (), depositors: Mapping[bytes, bytes] | None = None,
     recipients: Mapping[bytes, bytes] | None = None,
 ) -> Candidates:  # fmt: skip
     """The withdrawals that are probable continuations of these deposits (transaction hashes), by every rule.
 
-    Rules that need what is not given (dealings; lots of structured deposits; senders and gas prices in the histories)
-    find nothing. UsageError for a text that is no hash.
+    Rules that need what is not given (dealings; receipts of structured deposits; senders and gas prices in the
+    histories) find nothing. UsageError for a text that is no hash.
     """
     seen = view(histories)
     links = [*address_match(seen), *gas_price(seen), *multi_denomination(seen)]
     if dealings is not None:
         links += linked_address(seen, dealings)
-    links += links_of(seen, structured_deposits(seen, lots, depositors=depositors, recipients=recipients))
+    links += links_of(seen, structured_deposits(seen, receipts, depositors=depositors, recipients=recipients))
     return among(seen, deposit_txs, [*links, *own_gas(seen)])
 
 

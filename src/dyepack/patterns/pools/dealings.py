@@ -15,6 +15,7 @@ import numpy as np
 
 from dyepack.ledger.schema import NOWHERE
 from dyepack.patterns.pools.known import ROUTERS, known_pools
+from dyepack.unions import Unions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,14 +33,6 @@ class Dealings:
     """How many transactions join two addresses: (address, address) -> count, the smaller address first."""
 
     pairs: dict[tuple[bytes, bytes], int]
-
-    def partners(self) -> dict[bytes, dict[bytes, int]]:
-        """For each address, whom it dealt with and how often."""
-        found: dict[bytes, dict[bytes, int]] = {}
-        for (one, other), count in self.pairs.items():
-            found.setdefault(one, {})[other] = count
-            found.setdefault(other, {})[one] = count
-        return found
 
 
 def dealings_of(rows: Iterable[tuple[bytes, bytes]]) -> Dealings:
@@ -79,7 +72,6 @@ def share_spending(
     different addresses pay. Pools and routers never count.
     """
     wanted = sorted(set(recipients))
-    lead = {raw: raw for raw in wanted}
     rows = _numbers(ledger, set(wanted))
     inside = np.zeros(len(ledger.address_id), np.bool_)
     inside[rows] = True
@@ -89,21 +81,12 @@ def share_spending(
     paid = np.unique(np.stack([target, source], axis=1)[source != target], axis=0)
     payers = np.bincount(paid[:, 0], minlength=len(ledger.address_id))
     chosen = paid[inside[paid[:, 1]] & ~ignored[paid[:, 0]] & (payers[paid[:, 0]] <= most_payers)]
-    last: dict[int, bytes] = {}
+    sets: Unions[bytes] = Unions()
+    first: dict[int, bytes] = {}
     for third, payer in chosen.tolist():
         raw = bytes(ledger.address_id[payer])
-        if third in last:
-            one, other = sorted((_lead(lead, last[third]), _lead(lead, raw)))
-            lead[other] = one
-        last[third] = raw
-    return {raw: _lead(lead, raw) for raw in wanted}
-
-
-def _lead(lead: dict[bytes, bytes], raw: bytes) -> bytes:
-    while lead[raw] != raw:
-        lead[raw] = lead[lead[raw]]
-        raw = lead[raw]
-    return raw
+        sets.join(first.setdefault(third, raw), raw)
+    return {raw: sets.root(raw) for raw in wanted}
 
 
 def _own() -> set[bytes]:

@@ -16,15 +16,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dyepack.patterns.activity import DAY
 from dyepack.patterns.finding import Rule
-from dyepack.patterns.pools.history import span
-from dyepack.patterns.pools.link import Link, describe, grouped, in_pools, shared_confidence, smallest_set
-from dyepack.patterns.pools.links import MEASURED
+from dyepack.patterns.pools.rules import MEASURED
+from dyepack.patterns.pools.view import (
+    Link,
+    describe,
+    events_of,
+    grouped,
+    in_pools,
+    key_of,
+    shared_confidence,
+    smallest_set,
+)
 
 if TYPE_CHECKING:
-    from dyepack.patterns.pools.link import Members, View
+    from dyepack.patterns.pools.view import Key, Members, View
 
-DAY = 24 * 60 * 60
 LEAST_NOTES = 3
 LEAST_POOLS = 2
 MOST_OTHERS = 10
@@ -33,16 +41,14 @@ MULTI = Rule(
     "pool-multi-denomination/1", "pool link",
     "an address received exactly the notes, by pool, that another had paid in: at least 3 from at least 2 pools, all "
     "deposits within 24 h, then all withdrawals within 24 h",
-    "Tutela (methods.md 3.4)", 40, "E5",
+    "Tutela whitepaper", 40, "E5",
     f"{MEASURED}: found 3,535 of 8,286, 7,387 wrong, decoy 8,602; where nobody else fits 1,077, 48 wrong, decoy 386",
     {"notes": LEAST_NOTES, "pools": LEAST_POOLS, "window_s": DAY, "others": MOST_OTHERS},
 )  # fmt: skip
 
-Key = tuple[tuple[int, int], ...]
-
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class Portfolio:
     """What one address paid in, or received, in all: its events by pool, and where the first and last stand."""
 
     who: int
@@ -53,7 +59,7 @@ class Holding:
     @property
     def key(self) -> Key:
         """(pool, notes) of each pool."""
-        return tuple((pool, len(rows)) for pool, rows in self.members)
+        return key_of(self.members)
 
 
 def multi_denomination(
@@ -85,34 +91,26 @@ def multi_denomination(
     return [link for _, link in sorted(links, key=lambda row: row[0])]
 
 
-def _portfolios(seen: View, side: int, window: int, least: int, least_pools: int) -> list[Holding]:
+def _portfolios(seen: View, side: int, window: int, least: int, least_pools: int) -> list[Portfolio]:
     """The portfolios of depositors (side 0) or recipients (1) that meet the conditions."""
-    parties = seen.recipient if side else seen.depositor
-    tables = [h.withdrawals if side else h.deposits for h in seen.histories]
-    spans = [span(table) for table in tables]
-    none = np.zeros(0, np.int64)
-    who = np.concatenate([none, *parties])
-    pool = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    row = np.concatenate([none, *(np.arange(len(table)) for table in tables)])
-    time = np.concatenate([none, *(times[side] for times in seen.times)])
-    first, last = (np.concatenate([none, *(getattr(s, name) for s in spans)]) for name in ("first", "last"))
+    events = events_of(seen, side)
     found = []
-    for number, places in grouped(who):
-        if len(places) < least or len(np.unique(pool[places])) < least_pools or np.ptp(time[places]) > window:
+    for number, at in grouped(events.who):
+        if len(at) < least or len(np.unique(events.pool[at])) < least_pools or np.ptp(events.time[at]) > window:
             continue
-        members = in_pools(pool[places], row[places])
-        found.append(Holding(number, members, int(first[places].min()), int(last[places].max())))
+        members = in_pools(events.pool[at], events.row[at])
+        found.append(Portfolio(number, members, int(events.first[at].min()), int(events.last[at].max())))
     return found
 
 
-def _by_key(held: list[Holding]) -> dict[Key, list[Holding]]:
-    found: dict[Key, list[Holding]] = {}
+def _by_key(held: list[Portfolio]) -> dict[Key, list[Portfolio]]:
+    found: dict[Key, list[Portfolio]] = {}
     for one in held:
         found.setdefault(one.key, []).append(one)
     return found
 
 
-def _link(seen: View, depositor: Holding, recipient: Holding, others: int) -> Link:
+def _link(seen: View, depositor: Portfolio, recipient: Portfolio, others: int) -> Link:
     words = (
         f"{seen.text(recipient.who)} received exactly what {seen.text(depositor.who)} had paid in before: "
         f"{describe(seen, recipient.members)}; {others} other pairs fit as well"

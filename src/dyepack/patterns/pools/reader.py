@@ -26,7 +26,7 @@ from dyepack.patterns.pools.history import UNKNOWN, Deposits, Withdrawals, check
 from dyepack.patterns.pools.known import pool_named
 from dyepack.sources.columns import MAX_GAS, MAX_TIME
 from dyepack.sources.csvbytes import GZIP_MAGIC, opening
-from dyepack.sources.json_files import too_much
+from dyepack.sources.json_files import too_much, unpacked_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from dyepack.patterns.pools.known import Pool
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_MOST_PACKED, _LEAST_HELD = 100, 1 << 26
+_LEAST = 1 << 26
+"""Bytes that may be held of a small file: less than of others, as all of its events are decoded at once."""
 _PEEK = 4096
 _MOST_BLOCK = (1 << 31) - 1
 _MOST_RANK = (1 << 31) - 1
@@ -124,7 +125,7 @@ def read_events(path: Path) -> Deposits | Withdrawals:
 def unpacked(path: Path) -> bytes:
     """The bytes of a plain, gzip or zip file; InputError for one that unpacks to more than such data does."""
     start = opening(path)
-    most = max(_LEAST_HELD, _MOST_PACKED * path.stat().st_size)
+    most = unpacked_at_most(path, _LEAST)
     try:
         if start.startswith(_ZIP_MAGIC):
             raw = _from_zip(path, most)

@@ -1,7 +1,7 @@
 """Structured mixer deposits: stolen money cut into notes in one go, and the withdrawal bursts that could be it.
 
-At least 5 deposits of one depositor (or cluster) inside 24 hours that sum to 90 % or more of a lot it had received. Who
-is in a hurry to put money in tends to take it out in one go as well: candidates are the later bursts of withdrawals,
+At least 5 deposits of one depositor (or cluster) inside 24 hours that sum to 90 % or more of one receipt. Who is
+in a hurry to put money in tends to take it out in one go as well: candidates are the later bursts of withdrawals,
 within 24 hours, to one address (or to addresses that share what they spend on), that have exactly the same notes by
 pool. That proves nothing where many bursts have them, so with each candidate stands the look-elsewhere count: how many
 other bursts fit, how many fit but came before (they cannot be it), and how many of a set of decoys (other multisets of
@@ -22,10 +22,20 @@ import numpy as np
 
 from dyepack.ledger.content import time_text
 from dyepack.money import format_units
+from dyepack.patterns.activity import DAY
 from dyepack.patterns.finding import Finding, Rule
 from dyepack.patterns.pools.history import span
-from dyepack.patterns.pools.link import Link, describe, events, grouped, in_pools, smallest_set
-from dyepack.patterns.pools.links import MEASURED
+from dyepack.patterns.pools.rules import MEASURED
+from dyepack.patterns.pools.view import (
+    Link,
+    describe,
+    events,
+    events_of,
+    grouped,
+    in_pools,
+    key_of,
+    smallest_set,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,23 +43,23 @@ if TYPE_CHECKING:
     from dyepack.ledger.schema import I64
     from dyepack.patterns.finding import Figure
     from dyepack.patterns.pools.known import Pool
-    from dyepack.patterns.pools.link import Members, View
+    from dyepack.patterns.pools.view import Key, Members, View
 
-DAY = 24 * 60 * 60
 LEAST_NOTES = 5
 LEAST_SHARE = 90
 DECOYS = 200
 MOST_OTHERS = 10
 MOST_CHANCE = 0.5
 """Where a larger share of the decoys has a candidate, candidates are no links."""
-SOURCE = "project (methods.md 3.4)"
+SOURCE = "this project's own rule"
 _NEAR = (0.8, 1.25)
 """Between these shares of the burst's notes lie those of a decoy."""
 
 STRUCTURED = Rule(
     "structured-mixer-deposits/1", "structured mixer deposits",
-    "at least 5 deposits of one depositor within 24 h that sum to 90 % or more of a lot it had received",
-    SOURCE, 70, "E6", "generated pools: found 68 of 68 depositors that cut up a known lot; false alarms not measured",
+    "at least 5 deposits of one depositor within 24 h that sum to 90 % or more of one receipt it had before",
+    SOURCE, 70, "E6",
+    "generated pools: found 68 of 68 depositors that cut up a known receipt; false alarms not measured",
     {"notes": LEAST_NOTES, "window_s": DAY, "share_percent": LEAST_SHARE},
 )  # fmt: skip
 BURST = Rule(
@@ -60,11 +70,9 @@ BURST = Rule(
     {"window_s": DAY, "decoys": DECOYS, "chance": MOST_CHANCE, "others": MOST_OTHERS},
 )  # fmt: skip
 
-Key = tuple[tuple[int, int], ...]
-
 
 @dataclass(frozen=True, slots=True)
-class Lot:
+class Receipt:
     """Units of an asset that an address (20 bytes) received at a time (seconds UTC; -1: before everything)."""
 
     address: bytes
@@ -91,12 +99,12 @@ class Burst:
     @property
     def key(self) -> Key:
         """(pool, notes) of each pool."""
-        return tuple((pool, len(rows)) for pool, rows in self.members)
+        return key_of(self.members)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Structured:
-    """A burst of structured deposits, the lot that it was cut from, and what could be it on the other side.
+    """A burst of structured deposits, the receipt that it was cut from, and what could be it on the other side.
 
     before          bursts of the same notes that cannot be it, since they began before it ended
     rivals          other bursts of deposits with the same notes: a candidate may be theirs
@@ -104,7 +112,7 @@ class Structured:
     """
 
     deposits: Burst
-    lot: Lot
+    receipt: Receipt
     units: int
     candidates: tuple[Burst, ...]
     before: int
@@ -124,23 +132,23 @@ class Structured:
 
 
 def structured_deposits(
-    seen: View, lots: Iterable[Lot], *, depositors: Mapping[bytes, bytes] | None = None,
+    seen: View, receipts: Iterable[Receipt], *, depositors: Mapping[bytes, bytes] | None = None,
     recipients: Mapping[bytes, bytes] | None = None, window: int = DAY, least: int = LEAST_NOTES,
     share: int = LEAST_SHARE, decoys: int = DECOYS, seed: int = 1,
 ) -> list[Structured]:  # fmt: skip
-    """The structured deposits of the lots' addresses, in chain order, each with its candidates.
+    """The structured deposits of the receipts' addresses, in chain order, each with its candidates.
 
     depositors, recipients   clusters: address -> the address that leads its cluster (20 bytes each); who is in none
                              stands alone. For recipients see `dealings.share_spending`
-    share                    per cent of a lot that the deposits must sum to
+    share                    per cent of a receipt that the deposits must sum to
     """
-    owed: dict[int, list[Lot]] = {}
+    owed: dict[int, list[Receipt]] = {}
     number = {bytes(row): at for at, row in enumerate(seen.addresses)}
-    for lot in lots:
-        who = number.get((depositors or {}).get(lot.address, lot.address))
-        who = number.get(lot.address) if who is None else who
+    for receipt in receipts:
+        who = number.get((depositors or {}).get(receipt.address, receipt.address))
+        who = number.get(receipt.address) if who is None else who
         if who is not None:
-            owed.setdefault(who, []).append(lot)
+            owed.setdefault(who, []).append(receipt)
     if not owed:
         return []
     by_key: dict[Key, list[Burst]] = {}
@@ -187,12 +195,13 @@ def findings(seen: View, found: Sequence[Structured]) -> list[Finding]:
     for one in found:
         asset = seen.histories[one.deposits.key[0][0]].pool
         words = (
-            f"{seen.text(one.deposits.who)} cut a lot of {asset_text(asset, one.lot.units)} into "
+            f"{seen.text(one.deposits.who)} cut a receipt of {asset_text(asset, one.receipt.units)} into "
             f"{describe(seen, one.deposits.members)} within {_hours(one.deposits)} h; {_elsewhere(one)}"
         )
         figures: dict[str, Figure] = {
             "notes": sum(count for _, count in one.deposits.key), "window_s": one.deposits.ended - one.deposits.began,
-            "share_percent": one.units * 100 // one.lot.units, "units": str(one.units), "lot": str(one.lot.units),
+            "share_percent": one.units * 100 // one.receipt.units, "units": str(one.units),
+            "receipt": str(one.receipt.units),
             "candidates": len(one.candidates), "before": one.before, "rivals": one.rivals, "decoys": one.decoys,
             "decoys_matched": one.decoys_matched,
         }  # fmt: skip
@@ -221,24 +230,17 @@ def bursts(seen: View, side: int, clusters: Mapping[bytes, bytes] | None, window
 
     A party's events are cut, from its first on, into stretches no longer than the window.
     """
-    parties = seen.recipient if side else seen.depositor
-    tables = [h.withdrawals if side else h.deposits for h in seen.histories]
-    spans = [span(table) for table in tables]
-    none = np.zeros(0, np.int64)
-    who = _leads(seen, np.concatenate([none, *parties]), clusters)
-    pool = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    row = np.concatenate([none, *(np.arange(len(table)) for table in tables)])
-    time = np.concatenate([none, *(times[side] for times in seen.times)])
-    first, last = (np.concatenate([none, *(getattr(s, name) for s in spans)]) for name in ("first", "last"))
+    every = events_of(seen, side)
+    pool, row, time = every.pool, every.row, every.time
     found = []
-    for number, places in grouped(who):
+    for number, places in grouped(_leads(seen, every.who, clusters)):
         ordered = places[np.lexsort((row[places], pool[places], time[places]))]
         start = 0
         while start < len(ordered):
             end = int(np.searchsorted(time[ordered], time[ordered[start]] + window, "right"))
             part = ordered[start:end]
-            found.append(Burst(number, in_pools(pool[part], row[part]), int(first[part].min()), int(last[part].max()),
-                               int(time[part[0]]), int(time[part[-1]])))  # fmt: skip
+            found.append(Burst(number, in_pools(pool[part], row[part]), int(every.first[part].min()),
+                               int(every.last[part].max()), int(time[part[0]]), int(time[part[-1]])))  # fmt: skip
             start = end
     return sorted(found, key=lambda burst: (burst.first, burst.last, burst.who))
 
@@ -265,17 +267,17 @@ def _units(seen: View, burst: Burst) -> dict[str, int]:
     return found
 
 
-def _cut_from(lots: Sequence[Lot], units: Mapping[str, int], began: int, share: int) -> Lot | None:
-    """The largest lot received before the burst of which its notes are that share or more.
+def _cut_from(receipts: Sequence[Receipt], units: Mapping[str, int], began: int, share: int) -> Receipt | None:
+    """The largest receipt before the burst of which its notes are that share or more.
 
     Dust that is less than half of the notes is not what they were cut from.
     """
     fitting = [
-        lot
-        for lot in lots
-        if lot.time <= began and lot.units * share <= units.get(lot.asset, 0) * 100 <= lot.units * 200
+        receipt
+        for receipt in receipts
+        if receipt.time <= began and receipt.units * share <= units.get(receipt.asset, 0) * 100 <= receipt.units * 200
     ]
-    return max(fitting, key=lambda lot: (lot.units, -lot.time, lot.address), default=None)
+    return max(fitting, key=lambda receipt: (receipt.units, -receipt.time, receipt.address), default=None)
 
 
 def _judged(

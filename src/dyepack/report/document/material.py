@@ -80,7 +80,7 @@ def material_of(
         "statement.json": plain(statement.to_json()),
         "moves.csv": [{k: str(v) for k, v in asdict(m).items()} for m in moves],
         "hashes.json": hashes(case.files()),
-        "thefts.json": [{"id": t.id, "title": t.title, "source": t.source} for t in case.thefts()],
+        "thefts.json": [{"id": t.id, "title": t.title, "source": t.source, "note": t.note} for t in case.thefts()],
         "tags.json": _tag_sources(case),
         "cashouts.json": plain(to_json(cash_outs)),
     }

@@ -1,8 +1,8 @@
 """Redaction: addresses, transactions and names of a case under pseudonyms, the same one for the same text throughout.
 
 Everything that a report is made of is changed before it is written (material.py), so that nothing is left behind in a
-figure, a link or a place. Assets keep their symbols and contracts. What a theft file says in free words of its grounds
-is withheld.
+figure, a link or a place. Assets keep their symbols and contracts. What a theft file says in free words, and what other
+lists say against a name, is withheld.
 Invariant: pseudonyms are numbered in the order in which the case's moves, then its terminals first name what they stand
 for; `leaks` finds what is left, and a report with a leak is not written.
 """
@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dyepack.case.contradictions import contradictions
 from dyepack.errors import DyepackError
 from dyepack.report.document.material import Material
 
@@ -26,6 +27,7 @@ _TOKEN = re.compile(r"[0-9A-Za-z]{12,}")
 _PLACES = frozenset({"place", "source", "target", "address", "terminal", "via"})
 _NAMES = frozenset({"entity", "service"})
 _FREE = frozenset({"notes", "reason"})
+_WITHHELD = frozenset({"contradicted_by"})
 _SHORTEST = 3
 """Names with fewer characters are replaced where they stand alone, and not searched for in what is written."""
 
@@ -62,11 +64,14 @@ def redact(material: Material) -> tuple[Material, Pseudonyms]:
     files = {name: _Walk(names).value(value, "") for name, value in material.files.items()}
     statement = files["statement.json"]
     statement["theft"] = statement["title"] = TITLE
+    told = {*contradictions(material.statement), *(theft["note"] for theft in material.files["thefts.json"])}
+    statement["notes"] = [WITHHELD if plain in told else note
+                          for plain, note in zip(material.statement.notes, statement["notes"], strict=True)]  # fmt: skip
     for source in statement["sources"]:
         source["name"], source["evidence"] = f"Leg {source['leg']}", WITHHELD
     for number, line in enumerate(files.get("values.json", {}).get("stolen", [])):
         line["entity"] = statement["sources"][number]["name"]
-    files["thefts.json"] = [{"id": f"Theft {n}", "title": "", "source": WITHHELD}
+    files["thefts.json"] = [{"id": f"Theft {n}", "title": "", "source": WITHHELD, "note": ""}
                             for n, _ in enumerate(files["thefts.json"], 1)]  # fmt: skip
     case = files["case.json"]
     case["thefts"] = [{"sha256": t["sha256"]} for t in case["thefts"]]
@@ -142,6 +147,8 @@ class _Walk:
         """A value of a file, changed throughout; `name` is the field that it stands in."""
         if isinstance(value, dict):
             return {self.text(k, ""): self.value(v, k) for k, v in value.items()}
+        if name in _WITHHELD:
+            return [WITHHELD for _ in value]
         if isinstance(value, list):
             return [self.value(v, name) for v in value]
         return self.text(value, name) if isinstance(value, str) else value

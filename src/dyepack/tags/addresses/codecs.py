@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dyepack.keccak import keccak256
 from dyepack.ledger.utxo.address import NETWORKS as BITCOIN_NETWORKS
 from dyepack.tags.addresses import cashaddr
 
@@ -76,9 +77,7 @@ def evm_unchecked(text: str) -> Found | None:
 
 def checksum_case(digits: str) -> str:
     """40 hexadecimal digits in the letter case of EIP-55."""
-    from Crypto.Hash import keccak
-
-    hashed = keccak.new(digest_bits=256, data=digits.encode()).hexdigest()
+    hashed = keccak256(digits.encode()).hex()
     return "".join(d.upper() if h > "7" else d for d, h in zip(digits, hashed, strict=False))
 
 

@@ -130,6 +130,24 @@ def _why(text: str) -> str:
     return "it has not the shape of one"
 
 
+def doubt(written: str, network: str = "") -> str:
+    """Why a text may be no address, or a mistyped one, in the words of `Reading.flaw`; "" where it surely is one.
+
+    For a chain whose addresses are not known here nothing can be said for sure, nor for a text of no known shape.
+    """
+    text = written.strip(BLANKS)
+    read = read_address(text, network)
+    if not read.address:
+        return read.flaw
+    fit = _fit(text if _PLAIN.fullmatch(text) else fold(text) or text, network)
+    if fit.known:
+        return codecs.MISCASED if codecs.MISCASED in fit.flaw else ""
+    return fit.flaw or f"{_NO_SHAPE}, so that a slip in it cannot be seen"
+
+
+_NO_SHAPE = "has the shape of no chain that is known here"
+
+
 class Key(NamedTuple):
     """A form under which statements about an address may stand; `networks`: only those about these chains (or all)."""
 

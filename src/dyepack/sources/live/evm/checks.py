@@ -10,8 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from Crypto.Hash import keccak
-
+from dyepack.keccak import keccak256
 from dyepack.sources.live.errors import Reorganised
 from dyepack.sources.live.evm.answers import Header, address, bad, data, digest, quantity
 
@@ -37,12 +36,6 @@ _FORKS: Final = (
     "requests_hash",
 )
 """Fields that forks added, in their order: a header ends at the first one that it lacks."""
-
-
-def keccak256(content: bytes) -> bytes:
-    """Keccak as Ethereum uses it."""
-    digest_: bytes = keccak.new(digest_bits=256, data=content).digest()
-    return digest_
 
 
 @lru_cache(maxsize=1 << 16)

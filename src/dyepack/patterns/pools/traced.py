@@ -1,19 +1,18 @@
-"""Pools as an account ledger and a trace over it show them: histories with senders, lots, structured deposits.
+"""Pools as an account ledger and a trace over it show them: histories with senders, receipts, structured deposits.
 
-Invariant: one lot for each dyed move that a trace carried to a depositor; nothing is taken from outside the ledger.
+Invariant: one receipt for each dyed move that a trace carried to a depositor; nothing is taken from outside the ledger.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dyepack.ledger.content import hex_bytes
+from dyepack.ledger.content import hex_bytes, seconds_of
 from dyepack.patterns.pools.history import with_facts
 from dyepack.patterns.pools.in_ledger import from_ledger, senders
 from dyepack.patterns.pools.known import known_pools
-from dyepack.patterns.pools.link import view
-from dyepack.patterns.pools.structured import Lot, findings, structured_deposits
+from dyepack.patterns.pools.structured import Receipt, findings, structured_deposits
+from dyepack.patterns.pools.view import view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,19 +37,18 @@ def depositors_of(histories: Iterable[History]) -> set[bytes]:
     return {bytes(row) for history in histories for row in history.deposits.sender} - {bytes(_WIDTH)}
 
 
-def dyed_lots(moves: Iterable[DyedMove], depositors: set[bytes]) -> list[Lot]:
+def dyed_receipts(moves: Iterable[DyedMove], depositors: set[bytes]) -> list[Receipt]:
     """The dyed units that each depositor received, move by move."""
-    lots = []
+    receipts = []
     for move in moves:
         raw = hex_bytes(move.target, _WIDTH) if move.stop == "carried" else None
         if raw is not None and raw in depositors:
-            when = int(datetime.fromisoformat(move.time).replace(tzinfo=UTC).timestamp()) if move.time else -1
-            lots.append(Lot(raw, move.asset, move.units, when))
-    return lots
+            receipts.append(Receipt(raw, move.asset, move.units, seconds_of(move.time)))
+    return receipts
 
 
 def structured_of(ledger: Ledger, moves: Iterable[DyedMove]) -> list[Finding]:
     """The dyed sums that were cut into notes and paid into pools within a day."""
     histories = histories_of(ledger)
     seen = view(histories)
-    return findings(seen, structured_deposits(seen, dyed_lots(moves, depositors_of(histories))))
+    return findings(seen, structured_deposits(seen, dyed_receipts(moves, depositors_of(histories))))

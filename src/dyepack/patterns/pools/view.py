@@ -15,10 +15,10 @@ from dyepack.ledger.content import time_text
 from dyepack.ledger.rows import unique_rows
 from dyepack.patterns.finding import Finding
 from dyepack.patterns.pools.anonymity import anonymity
-from dyepack.patterns.pools.history import UNKNOWN, clock
+from dyepack.patterns.pools.history import UNKNOWN, clock, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from dyepack.ledger.schema import I64, U8
     from dyepack.patterns.finding import Figure, Rule
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Members = tuple[tuple[int, "I64"], ...]
 """Events by pool: (place of the pool in the view, rows of its deposits or withdrawals, in chain order)."""
+
+Key = tuple[tuple[int, int], ...]
+"""How many notes of which pools: (pool, notes) of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,41 @@ def grouped(keys: I64) -> Iterator[tuple[int, I64]]:
             yield int(keys[part[0]]), part
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Every deposit, or every withdrawal, of a view: columns of the same length, (n,) i64, pool by pool.
+
+    who          the depositor or recipient, a row of the view's addresses (-1 where not said)
+    pool, row    where the event stands
+    time         seconds UTC
+    first, last  between which positions of the chain it surely lies
+    """
+
+    who: I64
+    pool: I64
+    row: I64
+    time: I64
+    first: I64
+    last: I64
+
+
+def events_of(seen: View, side: int) -> Side:
+    """All deposits (side 0) or withdrawals (1)."""
+    tables = [h.withdrawals if side else h.deposits for h in seen.histories]
+    spans = [span(table) for table in tables]
+    none = np.zeros(0, np.int64)
+    pool = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    row = np.concatenate([none, *(np.arange(len(table)) for table in tables)])
+    time = np.concatenate([none, *(times[side] for times in seen.times)])
+    first, last = (np.concatenate([none, *(getattr(s, name) for s in spans)]) for name in ("first", "last"))
+    return Side(np.concatenate([none, *(seen.recipient if side else seen.depositor)]), pool, row, time, first, last)
+
+
+def key_of(members: Members) -> Key:
+    """(pool, notes) of each pool."""
+    return tuple((pool, len(rows)) for pool, rows in members)
+
+
 def in_pools(pools: I64, rows: I64) -> Members:
     """Events, as a pool and a row each, by pool and in chain order."""
     return tuple((int(pool), np.sort(rows[pools == pool])) for pool in np.unique(pools))
@@ -144,11 +182,3 @@ def smallest_set(seen: View, withdrawals: Members) -> int:
 def describe(seen: View, members: Members) -> str:
     """What events are, as 2 x Tornado Cash 100 ETH."""
     return ", ".join(f"{len(rows)} x {seen.histories[pool].pool.name}" for pool, rows in members)
-
-
-def all_rules(links: Sequence[Link]) -> dict[str, int]:
-    """How many links each rule made, by its id."""
-    found: dict[str, int] = {}
-    for link in links:
-        found[link.rule.id] = found.get(link.rule.id, 0) + 1
-    return found

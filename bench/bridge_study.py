@@ -1,4 +1,4 @@
-"""Files of decoded bridge events, of call data, and of labelled pairs.
+"""Files of one study of bridges (../shared/data/cross-chain): decoded events, call data, labelled pairs.
 
   events   JSON: [{"event": "Deposit", "bridge", "args": {sender, receiver, amount, srcChain, dstChain, asset_s,
            asset_d?}, "txhash", "timestamp"}]: cBridge and Poly Network, decoded by others
@@ -15,11 +15,11 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from dyepack.errors import InputError, quoted
+from dyepack.files import csv_file, read_bounded, utf8
 from dyepack.patterns.bridges import celer, multichain, poly
 from dyepack.patterns.bridges.abi import AbiError
-from dyepack.patterns.bridges.files import csv_rows, text_of
 from dyepack.patterns.bridges.logs import Call
-from dyepack.patterns.bridges.model import BridgeDeposit, Failure, Reading
+from dyepack.patterns.bridges.model import EVM_ADDRESS, EVM_HASH, BridgeDeposit, Failure, Reading
 from dyepack.strict_json import Written, parse
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ CHAINS = {"ETH": "ethereum", "BNB": "bsc", "BNB CHAIN Mainnet": "bsc"}
 
 LABEL_COLUMNS = ("srcnet", "srcTxhash", "dstnet", "dstTxhash")
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+MAX_BYTES = 200 << 20
+_REMEDY = "give a file of the study"
+
 _DIGITS = re.compile(r"[0-9]{1,78}")
 _ENTRY = frozenset({"event", "bridge", "args", "txhash", "timestamp"})
 _ARGS = frozenset({"sender", "receiver", "amount", "srcChain", "dstChain", "asset_s"})
@@ -56,7 +57,7 @@ class _BadEntryError(Exception):
 
 def read_events(path: Path) -> Reading:
     """The deposits of a JSON file of decoded events, in its order."""
-    entries = parse(path, text_of(path))
+    entries = parse(path, utf8(path, read_bounded(path, MAX_BYTES, remedy=_REMEDY), remedy=_REMEDY))
     if not isinstance(entries, list):
         raise InputError(path, "is not a JSON array", remedy="give a list of decoded events")
     found = Reading()
@@ -70,7 +71,7 @@ def read_events(path: Path) -> Reading:
 
 def read_inputs(path: Path, chain: str) -> Reading:
     """The legs in a CSV whose last column is call data of Multichain's routers, in its order; transactions unknown."""
-    rows = csv_rows(path)
+    rows = csv_file(path, MAX_BYTES, remedy=_REMEDY)
     next(rows)
     found = Reading()
     for line, row in rows:
@@ -89,7 +90,7 @@ def read_inputs(path: Path, chain: str) -> Reading:
 
 def read_labels(path: Path) -> list[Pair]:
     """The labelled pairs of a CSV, in its order. Raises InputError for any row that is not one."""
-    rows = csv_rows(path)
+    rows = csv_file(path, MAX_BYTES, remedy=_REMEDY)
     line, header = next(rows)
     missing = [name for name in LABEL_COLUMNS if header.count(name) != 1]
     if missing:
@@ -100,7 +101,9 @@ def read_labels(path: Path) -> list[Pair]:
     for line, row in rows:
         try:
             source, source_tx, target, target_tx = (row[column] for column in at)
-            pairs.append(Pair(_chain(source), _matched(_HASH, source_tx), _chain(target), _matched(_HASH, target_tx)))
+            pairs.append(
+                Pair(_chain(source), _matched(EVM_HASH, source_tx), _chain(target), _matched(EVM_HASH, target_tx))
+            )
         except _BadEntryError as error:
             raise InputError(path, str(error), remedy="mend or remove the row", line=line) from None
     return pairs
@@ -118,11 +121,11 @@ def _deposit(entry: object) -> BridgeDeposit:
     time = entry["timestamp"]
     if not isinstance(time, int) or isinstance(time, bool) or not 0 <= time < _LATEST:
         raise _BadEntryError("timestamp is not seconds since 1970")
-    sender, receiver, asset = (_matched(_ADDRESS, args[name]) for name in ("sender", "receiver", "asset_s"))
+    sender, receiver, asset = (_matched(EVM_ADDRESS, args[name]) for name in ("sender", "receiver", "asset_s"))
     return BridgeDeposit(
-        bridge, _chain(args["srcChain"]), _matched(_HASH, entry["txhash"]), sender, receiver, asset,
+        bridge, _chain(args["srcChain"]), _matched(EVM_HASH, entry["txhash"]), sender, receiver, asset,
         _amount(args["amount"]),
-        to_chain=_chain(args["dstChain"]), to_asset=_matched(_ADDRESS, args["asset_d"]) if "asset_d" in args else "",
+        to_chain=_chain(args["dstChain"]), to_asset=_matched(EVM_ADDRESS, args["asset_d"]) if "asset_d" in args else "",
         time=time,
     )  # fmt: skip
 
@@ -143,7 +146,7 @@ def _chain(value: object) -> str:
 def _matched(pattern: re.Pattern[str], value: object) -> str:
     """An address or a hash, in lower case."""
     if not pattern.fullmatch(_text(value)):
-        kind = "an address" if pattern is _ADDRESS else "a transaction hash"
+        kind = "an address" if pattern is EVM_ADDRESS else "a transaction hash"
         raise _BadEntryError(f"{quoted(_text(value))} is not {kind}")
     return _text(value).lower()
 

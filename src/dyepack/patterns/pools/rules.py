@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dyepack.patterns.finding import Rule
-from dyepack.patterns.pools.link import Link, grouped, shared_confidence
+from dyepack.patterns.pools.view import Link, grouped, shared_confidence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dyepack.ledger.schema import I64
     from dyepack.patterns.pools.dealings import Dealings
-    from dyepack.patterns.pools.link import View
+    from dyepack.patterns.pools.view import View
 
 EIP_1559 = 12_965_000
 """The first Ethereum block whose fees a protocol price leads: from here on equal prices say little."""
@@ -42,7 +42,7 @@ MEASURED = (
     "chosen (52,385 withdrawals; wrong: pairs of a withdrawal and a depositor that is not its owner; decoy: such pairs "
     "where no link is left)"
 )
-SOURCE = "Tutela (methods.md 3.4)"
+SOURCE = "Tutela whitepaper"
 
 ADDRESS_MATCH = Rule(
     "pool-address-match/1", "pool link",
@@ -67,7 +67,7 @@ LINKED = Rule(
 OWN_GAS = Rule(
     "pool-own-gas/1", "pool mark",
     "a withdrawal without a relayer: its gas was paid with coin from elsewhere, so somebody knew its side before",
-    "project", 10, "E6", "not measured: no history says who had been paid before", {"fee": 0},
+    "this project's own rule", 10, "E6", "not measured: no history says who had been paid before", {"fee": 0},
 )  # fmt: skip
 
 
