@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dyepack.case.crossing import cross, thefts_beyond
+from dyepack.case.crossing import cross, file_names, thefts_beyond
 from dyepack.case.run import Trace, trace
 from dyepack.errors import TheftError
 from dyepack.patterns.bridges.model import BridgeDeposit, BridgeLink, Links, Payout, Tier
@@ -135,3 +135,10 @@ def test_outside_text_in_links_stays_text() -> None:
     crossing = cross(first.statement, first.moves, Links.sorted([hostile]))
     (text,) = thefts_beyond(first.statement, crossing, 'a"b\n[[leg]]').values()
     assert len(parse_theft(text.encode(), "t.toml").legs) == 1
+
+
+def test_two_payouts_are_two_files_whatever_their_chains_are_called() -> None:
+    names = file_names(["a/b", "a_b", "A_B", "a-b", "../x", "z" * 4000, "鎖" * 300])
+    assert names[:5] == ["a_b.toml", "a_b-2.toml", "A_B-3.toml", "a-b.toml", ".._x.toml"]
+    assert len({name.lower() for name in names}) == len(names)
+    assert all(len(name.encode()) < 240 for name in names)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from dyepack.patterns.bridges.carry import carry_parts
@@ -79,6 +80,9 @@ def _row(hop: Hop) -> dict[str, Any]:
 
 _Leg = tuple[tuple[int, ...], str]
 """Legs of the first case, and the asset that they became."""
+
+_LONGEST_NAME = 50
+"""Characters of a chain that are kept in a file's name (in UTF-8 and with its ending no longer than 255 bytes)."""
 
 _Deposits = dict[tuple[str, str], list["BridgeLink"]]
 """Links by the transaction and asset of their deposit."""
@@ -154,6 +158,17 @@ def thefts_beyond(statement: Statement, crossing: Crossing, links: str) -> dict[
         if hop.carried:
             by_chain[hop.link.payout.chain][hop.legs, hop.link.payout.asset].append(hop)
     return {chain: _theft(statement, chain, legs, links) for chain, legs in by_chain.items()}
+
+
+def file_names(chains: Iterable[str]) -> list[str]:
+    """A file's name for the theft on each of these chains; no two are the same, in capitals or not."""
+    names: list[str] = []
+    for chain in chains:
+        plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in chain)[:_LONGEST_NAME]
+        taken = {name.lower() for name in names}
+        tries = (f"{plain}{f'-{number}' if number > 1 else ''}.toml" for number in count(1))
+        names.append(next(name for name in tries if name.lower() not in taken))
+    return names
 
 
 def _theft(statement: Statement, chain: str, legs: dict[_Leg, list[Hop]], links: str) -> str:

@@ -24,7 +24,7 @@ def cross(
     The dyed part of a deposit dyes the same part of its payout. What has no link stays in a bridge, and is listed.
     Leaves with 4 if there is any.
     """
-    from dyepack.case.crossing import HEADER, thefts_beyond
+    from dyepack.case.crossing import HEADER, file_names, thefts_beyond
     from dyepack.case.crossing import cross as carry_on
     from dyepack.case.folder import Case
     from dyepack.errors import EXIT_INCOMPLETE, EXIT_OK, InputError
@@ -39,8 +39,9 @@ def cross(
         if out.exists() and not out.is_dir():
             raise InputError(out, "is not a folder", remedy="name a folder for the theft files")
         out.mkdir(parents=True, exist_ok=True)
-        for chain, text in thefts_beyond(statement, found, f"links of {links.name}").items():
-            file = out / f"{''.join(c if c.isalnum() or c in '-_.' else '_' for c in chain)}.toml"
+        thefts = thefts_beyond(statement, found, f"links of {links.name}")
+        for (chain, text), name in zip(thefts.items(), file_names(thefts), strict=True):
+            file = out / name
             show.out(text, file)
             show.note(f"theft on {chain} written to {file}")
     if json:
