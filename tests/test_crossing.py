@@ -142,3 +142,14 @@ def test_two_payouts_are_two_files_whatever_their_chains_are_called() -> None:
     assert names[:5] == ["a_b.toml", "a_b-2.toml", "A_B-3.toml", "a-b.toml", ".._x.toml"]
     assert len({name.lower() for name in names}) == len(names)
     assert all(len(name.encode()) < 240 for name in names)
+
+
+def test_a_move_is_not_stolen_twice() -> None:
+    part = leg_move(4, "units = '500'\n")
+    flow = f"[[leg.outflow]]\naddress = '{address('thief')}'\n"
+    for text in (part + part, part + leg_move(4), leg_move(4) + part, flow + part):
+        with pytest.raises(TheftError, match="more than once, for more than it moves"):
+            follow(HERE, theft(text))
+    shared = leg_move(4, "units = '400'\n")
+    assert [m.units for m in follow(HERE, theft(shared + part)).moves] == [900]
+    assert [m.units for m in follow(HERE, theft(leg_move(4) + leg_move(4))).moves] == [900]

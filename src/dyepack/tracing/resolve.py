@@ -114,11 +114,16 @@ def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
         )
     moves = [m for flow in leg.outflows for m in _outflow(ledger, theft, asset, flow)]
     most: dict[int, int] = {}
+    whole, part = set(moves), set[int]()
     for spec in leg.moves:
-        found = _moves_of(ledger, theft, asset, spec)
-        moves += found
-        for move, units in _parts(ledger, theft, asset, spec, found).items():
-            most[move] = most.get(move, 0) + units
+        for move, units in _parts(ledger, theft, asset, spec, _moves_of(ledger, theft, asset, spec)).items():
+            if units or not ledger.amount(move):
+                moves.append(move)
+                most[move] = most.get(move, 0) + units
+                (part if spec.of_part else whole).add(move)
+    for move in part:
+        if move in whole or most[move] > ledger.amount(move):
+            raise stolen_twice(theft, leg, ledger.tx_text(int(ledger.move_tx[move])))
     for move in moves:
         if out.plan.leg_moves.setdefault(move, number) != number:
             out.notes.append(f"leg {leg.name}: a move already taken by an earlier leg stays with it (first taint wins)")
@@ -281,7 +286,13 @@ def deposit_units(theft: Theft, deposit: Deposit | LegMove, asset: Asset) -> int
 
 def stolen_units(theft: Theft, spec: LegMove, asset: Asset) -> int | None:
     """Base units that a theft file says were stolen of a move; None: all of it."""
-    return None if spec.units is None and not spec.amount else deposit_units(theft, spec, asset)
+    return deposit_units(theft, spec, asset) if spec.of_part else None
+
+
+def stolen_twice(theft: Theft, leg: Leg, tx: str) -> TheftError:
+    """The fault of a move of which several parts of a leg together claim more than it carries."""
+    problem = f"leg {quoted(leg.name)} names transaction {quoted(tx)} more than once, for more than it moves"
+    return TheftError(f"theft {quoted(theft.id)}: {problem}", remedy="name each stolen move once, or share its units")
 
 
 def too_much_stolen(theft: Theft, spec: LegMove, left: int) -> TheftError:

@@ -60,6 +60,11 @@ class LegMove:
     amount: str = ""
     units: int | None = None
 
+    @property
+    def of_part(self) -> bool:
+        """Whether it says how much was stolen."""
+        return self.units is not None or bool(self.amount)
+
 
 @dataclass(frozen=True, slots=True)
 class Outflow:

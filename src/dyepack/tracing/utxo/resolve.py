@@ -25,6 +25,7 @@ from dyepack.tracing.resolve import (
     named_address,
     named_tx,
     nothing_before_limit,
+    stolen_twice,
     stolen_units,
     stop_places,
     too_much_stolen,
@@ -72,12 +73,18 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
         )
     victims = {a for a in map(ledger.find_address, theft.victims) if a is not None}
     part: dict[int, int] = {}
+    whole, shared = set[int](), set[int]()
     for spec in leg.moves:
         for output, units in _parts(ledger, theft, spec, _outputs_of(ledger, theft, spec, victims)).items():
             part[output] = part.get(output, 0) + units
+            if units:
+                (shared if spec.of_part else whole).add(output)
         _note_nameless(ledger, out, theft, spec)
-    for flow in leg.outflows:
-        part |= {o: int(ledger.output_value[o]) for o in _outflow(ledger, theft, flow, victims)}
+    flows = {o: int(ledger.output_value[o]) for flow in leg.outflows for o in _outflow(ledger, theft, flow, victims)}
+    for output in shared:
+        if output in whole or output in flows or part[output] > int(ledger.output_value[output]):
+            raise stolen_twice(theft, leg, ledger.tx_text(ledger.transaction_of(output)))
+    part |= flows
     outputs = [output for output, units in part.items() if units]
     taken = {o.output for o in out.plan.origins}
     if taken & set(outputs):
