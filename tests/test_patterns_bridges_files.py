@@ -111,8 +111,15 @@ def test_a_payout_has_one_deposit(tmp_path: Path) -> None:
     path = write(tmp_path / "links.csv", [row(), row() | {"to_tx": TX_2.upper().replace("X", "x"), "from_amount": "5"}])
     with pytest.raises(InputError, match="the one of line 2"):
         read_links(path)
-    write(path, [row(), row() | {"to_move": "token 4"}])
+    for pair in (("", "token 4"), ("token 4", "")):
+        write(path, [row() | {"to_move": move} for move in pair])
+        with pytest.raises(InputError, match="the one of line 2"):
+            read_links(path)
+    write(path, [row() | {"to_move": "token 3"}, row() | {"to_move": "token 4"}])
     assert len(read_links(path).protocol) == 2
+    write(path, [row() | {"to_move": "token 3"}, row() | {"to_move": "token 03"}])
+    with pytest.raises(InputError, match="is not a move"):
+        read_links(path)
     write(path, [row(BACK) | {"to_chain": "bsc"}])
     with pytest.raises(InputError, match="refund"):
         read_links(path)

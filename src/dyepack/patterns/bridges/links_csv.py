@@ -11,8 +11,9 @@ A move is its kind and index in its transaction as a ledger has it ("token 12", 
 it may be empty where a transaction has one that fits. Times are seconds since 1970. refund is "yes" or empty. What the
 payout names is not a column: it names the deposit.
 
-Invariant: inferred links are neither written nor read, so what is read may carry dye; a payout stands in one row.
-The text is raw: the file is for dyepack, not for a spreadsheet.
+Invariant: inferred links are neither written nor read, so what is read may carry dye; a payout stands in one row (rows
+that are equal but for a move that one of them does not tell are one payout). The text is raw: the file is for dyepack,
+not for a spreadsheet.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ MAX_TEXT = 4096
 _FILLED = frozenset(NEEDED) - {"from_move", "to_move"}
 _FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "amount": (re.compile(r"[0-9]{1,78}"), "a whole number of base units"),
-    "move": (re.compile(r"((value|token|internal|fee|issue|adjustment|output) [0-9]{1,10})?"), "a move"),
+    "move": (re.compile(r"((value|token|internal|fee|issue|adjustment|output) (0|[1-9][0-9]{0,9}))?"), "a move"),
     "time": (re.compile(r"[0-9]{0,12}"), "seconds since 1970"),
     "refund": (re.compile(r"(yes)?"), "yes or empty"),
 }
@@ -89,12 +90,17 @@ def read_links(path: Path) -> Links:
                          field=(unknown or missing)[0])  # fmt: skip
     found: list[BridgeLink] = []
     paid: dict[tuple[str, str, str], int] = {}
+    alike: dict[tuple[str, str, str, str, int], tuple[int, str]] = {}
     for line, row in rows:
         if len(found) == MAX_ROWS:
             raise InputError(path, f"has more than {MAX_ROWS} links", remedy="split it", line=line)
         link = _Row(path, line, dict(zip(header, row, strict=True))).link()
         payout = (link.payout.chain, tx_key(link.payout.tx), link.payout.move)
         before = paid.setdefault(payout, line)
+        first, move = alike.setdefault((*payout[:2], link.payout.asset, link.payout.receiver, link.payout.amount),
+                                       (line, link.payout.move))  # fmt: skip
+        if first != line and not (move and link.payout.move):
+            before = first
         if before != line:
             problem = f"this payout is the one of line {before}: a payout has one deposit"
             raise InputError(
