@@ -300,10 +300,21 @@ def test_stores_that_are_none(tmp_path: Path) -> None:
         Store.open(tmp_path / "s.store")
 
 
+def test_a_store_with_programs_in_it_is_refused(tmp_path: Path) -> None:
+    take(tmp_path / "s.store", put(tmp_path, range(3)), "2025-01-01")
+    with sqlite3.connect(tmp_path / "s.store") as raw:
+        raw.execute("CREATE TRIGGER t AFTER INSERT ON statement BEGIN DELETE FROM statement; END")
+    raw.close()
+    for create in (False, True):
+        with pytest.raises(InputError, match="holds triggers or views"):
+            Store.open(tmp_path / "s.store", create=create)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [("kind = 'wizard'", "holds the kind 'wizard'"), ("confidence = 101", "holds a damaged statement"),
-     ("confidence = 'sure'", "holds a damaged statement")],
+     ("confidence = 'sure'", "holds a damaged statement"), ("label = x'ff'", "holds a damaged statement"),
+     ("date = '2024-13-45'", "holds a damaged statement"), ("withdrawn = 'x'", "holds a damaged statement")],
 )  # fmt: skip
 def test_a_damaged_value_is_told(tmp_path: Path, change: str, says: str) -> None:
     take(tmp_path / "s.store", put(tmp_path, range(3)), "2025-01-01")

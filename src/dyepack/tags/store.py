@@ -19,6 +19,7 @@ from dyepack.tags.edition import Change, Edition, Outcome, guard, kept_back, mer
 from dyepack.tags.memory import no_collection
 from dyepack.tags.model import Tag, TagKind, TagSet, earliest, in_order, today
 from dyepack.tags.store_schema import APPLICATION, FIELDS, VERSION, tables
+from dyepack.tags.text import is_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -242,7 +243,7 @@ class Store:
             raise InputError(
                 self.name, f"holds the kind {quoted(str(row[2]))}, which is none", remedy=_REMEDY
             ) from None
-        if None in row or type(row[3]) is not int or not 0 <= row[3] <= 100:
+        if not _is_sound(row):
             raise InputError(self.name, f"holds a damaged statement about {quoted(str(row[0]))}", remedy=_REMEDY)
         return Tag(row[0], row[1], kind, *row[3:])
 
@@ -262,6 +263,19 @@ class Store:
 
 _KINDS = {kind.value: kind for kind in TagKind}
 _DATE, _FIRST_SEEN = FIELDS.index("date"), FIELDS.index("first_seen")
+_CONFIDENCE = FIELDS.index("confidence")
+_DAYS = [FIELDS.index(name) for name in ("date", "first_seen", "last_seen", "withdrawn")]
+
+
+def _is_sound(row: Sequence[Any]) -> bool:
+    """Whether a row of a statement is what an import writes: texts, a confidence, and days that exist."""
+    confidence = row[_CONFIDENCE]
+    return (
+        confidence.__class__ is int
+        and 0 <= confidence <= 100
+        and sum(value.__class__ is str for value in row) == len(FIELDS) - 1
+        and all(is_day(row[at]) for at in _DAYS if row[at])
+    )
 
 
 def load_store(path: Path) -> TagSet:
@@ -321,3 +335,7 @@ def _check_owner(made: Any, path: Path, *, create: bool) -> None:
     (things,) = made.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION and (things or not create):
         raise InputError(path, "is a database, but no store of tags", remedy=_REMEDY)
+    (programs,) = made.execute("SELECT count(*) FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone()
+    if programs:
+        problem = "holds triggers or views, which no store has: they change what is written to it"
+        raise InputError(path, problem, remedy=_REMEDY)
