@@ -353,3 +353,35 @@ def test_a_price_api_may_not_be_a_private_host_unless_named() -> None:
         fetch_prices("coingecko+http://169.254.169.254/x", "ethereum", "USD", (DAY, DAY))
     with pytest.raises(UsageError):
         fetch_prices("coingecko+https://example.org", "../../secret", "USD", (DAY, DAY))
+
+
+def test_a_price_and_an_amount_may_be_as_large_as_they_can_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    found = book(series({0: "9" * 30 + "e99"})).value(ETH, 2**256 - 1, DAY, "USD")
+    assert found.shown().endswith(" USD")
+    assert found.amount is not None
+    assert Fraction(found.amount) == Fraction(2**256 - 1, 10**18) * (10**30 - 1) * 10**99
+    assert total([found, found], "USD").shown().endswith(" USD")
+    assert run(capsys, "convert", "9" * 78, "USD", "KRW", "--on", "2022-02-07")[0] == 0
+
+
+def test_the_first_day_there_is_has_no_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rate("USD", "GBP", date.min) is None
+    told = run(capsys, "convert", "1", "USD", "GBP", "--on", "0001-01-01")
+    assert told == (4, "1 USD on 0001-01-01: no exchange rate\n")
+
+
+def test_a_parquet_file_cannot_make_much_of_little(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = 200_000
+    days, long = pa.array(["2025-02-21"] * rows), pa.DictionaryArray.from_arrays(pa.array([0] * rows), ["y" * 10_000])
+    file = tmp_path / "p"
+    pq.write_table(pa.table({"date": days, "note": long, "price": [7.5] * rows}), file)
+    assert read_prices(file, "USD").on(DAY) is not None
+    pq.write_table(pa.table({"date": days, "price": long}), file)
+    with pytest.raises(InputError, match="a text of more than"):
+        read_prices(file, "USD")
+    pq.write_table(pa.table({"date": pa.array([2**62], pa.timestamp("us")), "price": [1.0]}), file)
+    with pytest.raises(InputError, match="is no Parquet that can be read"):
+        read_prices(file, "USD")

@@ -157,4 +157,5 @@ def _days_of(case: Case, stated: date | None) -> tuple[date, date]:
     from datetime import date, timedelta
 
     days = [date.fromisoformat(m.time[:10]) for m in case.moves() if m.time] + ([stated] if stated else [])
-    return min(days) - timedelta(days=1), max(days)
+    first = min(days)
+    return first - timedelta(days=first > date.min), max(days)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from dyepack.valuation.exchange import rate
-from dyepack.valuation.model import EXACT, NO_PRICE, NO_RATE, Price, Rate, Value
+from dyepack.valuation.model import EXACT, NO_PRICE, NO_RATE, WIDE, Price, Rate, Value
 
 if TYPE_CHECKING:
     from datetime import date
@@ -44,8 +44,8 @@ class PriceBook:
         exchanged = rate(first.currency, currency, day)
         if exchanged is None:
             return Value(currency, day, None, first, reason=NO_RATE)
-        coins = Decimal(units).scaleb(-asset.decimals, EXACT)
-        amount = EXACT.multiply(EXACT.multiply(coins, first.value), exchanged.value)
+        coins = Decimal(units).scaleb(-asset.decimals, WIDE)
+        amount = WIDE.multiply(WIDE.multiply(coins, first.value), exchanged.value)
         used = None if first.currency == currency else exchanged
         return Value(currency, day, amount, first, used, _differing(first, prices[1:], day))
 

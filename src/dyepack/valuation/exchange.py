@@ -51,10 +51,10 @@ def rate(base: str, quote: str, day: date) -> Rate | None:
     from currency_converter import RateNotFoundError
 
     for back in range(BACK + 1):
-        of = day - timedelta(days=back)
         try:
+            of = day - timedelta(days=back)
             value = _book().convert(Decimal(1), base, quote, date=of)
-        except (RateNotFoundError, ValueError):
+        except (RateNotFoundError, ValueError, OverflowError):
             continue
         return Rate(value, base, quote, of, day, SOURCE)
     return None

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dyepack.errors import InputError, quoted
 from dyepack.files import csv_rows, read_bounded, utf8
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 << 20
 MAX_ROWS = 1_000_000
+MAX_CELL = 1000
 _DAYS = ("date", "day", "time", "timestamp", "snapped_at", "datetime")
 _REMEDY = "give a CSV or Parquet file with a column of days and a column of prices"
 _PLAIN = re.compile(r"[0-9]{1,30}(\.[0-9]{1,60})?([eE][+-]?[0-9]{1,2})?")
@@ -45,7 +46,7 @@ def read_prices(path: Path, currency: str, column: str = "") -> Series:
     Raises InputError, with line and column, for a file that cannot be used.
     """
     raw = read_bounded(path, MAX_BYTES, remedy=_REMEDY)
-    table = _parquet(path, raw) if raw[:4] == b"PAR1" else _csv(path, raw)
+    table = _parquet(path, raw, currency, column) if raw[:4] == b"PAR1" else _csv(path, raw)
     day_at = _day_column(path, table.header)
     price_at = _price_column(path, table.header, currency, column, day_at)
     days = _days(path, [row[day_at] for row in table.rows], table)
@@ -73,20 +74,49 @@ def _csv(path: Path, raw: bytes) -> _Read:
     return _Read([name.strip() for name in header], [row for _, row in rows], [line for line, _ in rows])
 
 
-def _parquet(path: Path, raw: bytes) -> _Read:
+def _parquet(path: Path, raw: bytes, currency: str, column: str) -> _Read:
+    """The two columns that are used. Texts are read as dictionaries: a few bytes can stand for a million long texts."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(raw))
-    except (pa.ArrowException, OSError) as fault:
+        names = pq.ParquetFile(pa.BufferReader(raw)).schema_arrow.names
+        day_at = _day_column(path, names)
+        used = [names[day_at], names[_price_column(path, names, currency, column, day_at)]]
+        file = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=used)
+        rows = file.metadata.num_rows
+        if not 0 < rows <= MAX_ROWS:
+            raise InputError(path, f"has {rows} rows", remedy=_REMEDY)
+        _check_size(path, file.metadata, used)
+        columns = [[_cell(value) for value in _values(path, file.read(columns=[name]).column(0))] for name in used]
+    except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as fault:
         problem = f"is no Parquet that can be read ({quoted(str(fault))})"
         raise InputError(path, problem, remedy=_REMEDY) from None
-    if not 0 < table.num_rows <= MAX_ROWS:
-        raise InputError(path, f"has {table.num_rows} rows", remedy=_REMEDY)
-    columns = [[_cell(value) for value in column.to_pylist()] for column in table.columns]
-    return _Read(table.column_names, [list(row) for row in zip(*columns, strict=True)],
-                 range(1, table.num_rows + 1))  # fmt: skip
+    return _Read(used, [list(row) for row in zip(*columns, strict=True)], range(1, rows + 1))
+
+
+def _check_size(path: Path, metadata: Any, used: Sequence[str]) -> None:
+    """InputError for columns that unpack to more than a file may have."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    chunks = [group.column(at) for group in groups for at in range(group.num_columns)]
+    size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in used)
+    if size > MAX_BYTES:
+        raise InputError(path, f"unpacks to {size} bytes", remedy="keep the days that are needed")
+
+
+def _values(path: Path, data: Any) -> list[Any]:
+    """The values of a column, texts no longer than a day or a price can be."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(data.type):
+        return list(data.to_pylist())
+    found: list[Any] = []
+    for chunk in data.chunks:
+        words = chunk.dictionary.to_pylist()
+        if any(word is not None and len(word) > MAX_CELL for word in words):
+            raise InputError(path, f"has a text of more than {MAX_CELL} characters", remedy=_REMEDY)
+        found += [None if at is None else words[at] for at in chunk.indices.to_pylist()]
+    return found
 
 
 def _cell(value: object) -> str:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from datetime import date
 
 EXACT = Context(prec=80)
-"""Digits enough for 128 bits of base units times any price that a file may hold."""
+"""Digits enough for 128 bits of base units times any price in use; a price between two days is cut to so many."""
+
+WIDE = Context(prec=500)
+"""Digits enough for any amount (78 before the point) times any price that a file may hold (129), and any rate."""
 
 CENT = Decimal("0.01")
 
@@ -130,19 +133,19 @@ def total(values: Iterable[Value], currency: str) -> Total:
         if value.amount is None:
             missing += 1
         else:
-            amount = EXACT.add(amount, value.amount)
+            amount = WIDE.add(amount, value.amount)
             estimated += value.estimated
     return Total(currency, amount, count, missing, estimated)
 
 
 def cents(amount: Decimal) -> str:
     """An amount as plain text to the cent."""
-    return str(amount.quantize(CENT, ROUND_HALF_EVEN, EXACT))
+    return str(amount.quantize(CENT, ROUND_HALF_EVEN, WIDE))
 
 
 def money(amount: Decimal, currency: str) -> str:
     """An amount to the cent, in groups of thousands, with its currency."""
-    return f"{amount.quantize(CENT, ROUND_HALF_EVEN, EXACT):,} {currency}"
+    return f"{amount.quantize(CENT, ROUND_HALF_EVEN, WIDE):,} {currency}"
 
 
 def _price_json(price: Price) -> dict[str, Any]:
