@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -318,6 +319,12 @@ def test_the_commands(original: Path, tmp_path: Path, tsa: Authority) -> None:
     assert len(verify(tmp_path / "n.zip", roots=[tsa.root], deep=False).stamps) == 1
     for wrong in ([], ["--request", "a", "--response", "b"], ["--request", "a", "--to", "b"]):
         assert isinstance(run.invoke(app, ["stamp", str(pack), *wrong]).exception, UsageError)
+    inside = run.invoke(app, ["stamp", str(pack), "--request", str(pack / "q.tsq")])
+    assert isinstance(inside.exception, UsageError)
+    assert verify(pack, deep=False).sound
+    os.mkfifo(tmp_path / "pipe")
+    for words in (["stamp", str(pack), "--response"], ["verify", str(pack), "--quick", "--tsa-root"]):
+        assert isinstance(run.invoke(app, [*words, str(tmp_path / "pipe")]).exception, InputError)
 
 
 WITHOUT = """

@@ -109,6 +109,8 @@ def stamp(
         show.out(_stamp_from(pack, timestamp, allow_host or []) + "\n", None)
     elif request is not None:
         show.check_file(request)
+        if pack.resolve() in request.resolve().parents:
+            raise UsageError("a request cannot be inside of its pack", remedy="choose another --request")
         show.out(stamps.request(stamping.text_of(pack)), request)
         show.note(f"request written to {request}: send it as application/timestamp-query, then stamp --response")
     elif response is not None:
