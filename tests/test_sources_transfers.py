@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,3 +207,12 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
     binary = only(import_transfers(tmp_path / "t.parquet", asset=USD))
     for name in ("tx_id", "block", "time", "kind", "index", "sender", "receiver", "amount", "addresses"):
         assert getattr(text, name).tolist() == getattr(binary, name).tolist(), name
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_has_no_end_is_refused(tmp_path: Path, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "pipe"
+    if kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(InputError, match="is not a regular file"):
+        import_transfers(path, asset=Asset("native", "ETH", 0))

@@ -31,6 +31,8 @@ def opening(path: Path) -> bytes:
     """The first bytes of a file, by which its format is known."""
     if path.is_dir():
         raise InputError(path, "is a folder", remedy="name the file inside it")
+    if path.exists() and not path.is_file():
+        raise InputError(path, "is not a regular file", remedy="save its content to a file first")
     try:
         with path.open("rb") as file:
             start = file.read(4)
