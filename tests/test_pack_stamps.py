@@ -322,6 +322,10 @@ def test_the_commands(original: Path, tmp_path: Path, tsa: Authority) -> None:
     inside = run.invoke(app, ["stamp", str(pack), "--request", str(pack / "q.tsq")])
     assert isinstance(inside.exception, UsageError)
     assert verify(pack, deep=False).sound
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for words in (["pack", str(tmp_path / "loop"), "--out", str(tmp_path / "x.zip")],
+                  ["stamp", str(tmp_path / "loop"), "--request", str(tmp_path / "x.tsq")]):  # fmt: skip
+        assert isinstance(run.invoke(app, words).exception, DyepackError)
     os.mkfifo(tmp_path / "pipe")
     for words in (["stamp", str(pack), "--response"], ["verify", str(pack), "--quick", "--tsa-root"]):
         assert isinstance(run.invoke(app, [*words, str(tmp_path / "pipe")]).exception, InputError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -109,7 +110,7 @@ def stamp(
         show.out(_stamp_from(pack, timestamp, allow_host or []) + "\n", None)
     elif request is not None:
         show.check_file(request)
-        if pack.resolve() in request.resolve().parents:
+        if Path(os.path.realpath(request)).is_relative_to(os.path.realpath(pack)):
             raise UsageError("a request cannot be inside of its pack", remedy="choose another --request")
         show.out(stamps.request(stamping.text_of(pack)), request)
         show.note(f"request written to {request}: send it as application/timestamp-query, then stamp --response")

@@ -82,7 +82,7 @@ def make(case: Path, out: Path, wanted: Wanted, ledger: Path | None = None) -> P
 def _check(out: Path, case: Path, wanted: Wanted) -> None:
     if out.exists() or out.is_symlink():
         raise CaseError(f"{out} already exists", remedy="choose another --out")
-    if out.resolve().is_relative_to(case.resolve()):
+    if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(case)):
         raise UsageError("a pack cannot be inside of its case", remedy="choose another --out")
     if not out.parent.is_dir():
         raise CaseError(f"{out} has no folder to be in", remedy="make the folder, or choose another --out")
