@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsJson, CaseFolder
 
 
 def candidates(
-    case: Annotated[Path, typer.Argument(help="Case folder.")],
+    case: CaseFolder,
     ledger: Annotated[
         Path | None, typer.Option("--ledger", "-l", help="The ledger of the case (a live case holds its own).")
     ] = None,
@@ -19,7 +20,7 @@ def candidates(
         Path | None,
         typer.Option(help="Folder of pool events, as deposits_eth_100.json and withdrawals_eth_100.json (.zip, .gz)."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    json: AsJson = False,
     csv: Annotated[bool, typer.Option("--csv", help="The candidates as CSV.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write it to this file instead.")] = None,
 ) -> None:

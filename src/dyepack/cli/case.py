@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsCsv, AsJson, CaseFolder
 
-CaseFolder = Annotated[Path, typer.Argument(help="Case folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="The result as CSV.")]
 Out = Annotated[Path | None, typer.Option(help="Write it to this file instead.")]
 
 

@@ -8,18 +8,19 @@ from typing import Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsCsv, AsJson, CaseFolder
 
 
 def cashouts(
-    case: Annotated[Path, typer.Argument(help="Case folder.")],
+    case: CaseFolder,
     ledger: Annotated[
         Path | None,
         typer.Option("--ledger", "-l", help="The ledger of the case, for sweeps and balances (a live case holds it)."),
     ] = None,
     service: Annotated[str, typer.Option(help="Only this service, by its name or a part of it.")] = "",
     transactions: Annotated[bool, typer.Option("--transactions", help="With --csv: one row a transaction.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The result as CSV.")] = False,
+    json: AsJson = False,
+    csv: AsCsv = False,
     out: Annotated[Path | None, typer.Option(help="Write it to this file instead.")] = None,
 ) -> None:
     """List the cash-out points of a case: service, deposit address, transactions in and on, amount, what is left.

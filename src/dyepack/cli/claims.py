@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dyepack.cli import show
-from dyepack.cli.incidents import AsCsv, AsJson, Own, load, out_lines
+from dyepack.cli.incidents import Own, load, out_lines
+from dyepack.cli.options import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from dyepack.incidents.claim_model import Claim, ClaimsLedger

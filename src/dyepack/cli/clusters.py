@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from dyepack.clusters.actors import Actor, Conflict
@@ -43,8 +44,8 @@ def clusters(
     least: Annotated[int, typer.Option("--tag-confidence", help="Least confidence of a tag that keeps apart.", min=0,
                                        max=100)] = 60,
     most: Annotated[int, typer.Option(help="How many addresses to list on the screen.", min=1)] = 50,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The result as CSV.")] = False,
+    json: AsJson = False,
+    csv: AsCsv = False,
 ) -> None:  # fmt: skip
     """Show the addresses that are one party's with an address, because they were spent together.
 

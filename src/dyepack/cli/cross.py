@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsJson, CaseFolder
 
 
 def cross(
-    case: Annotated[Path, typer.Argument(help="Case folder.")],
+    case: CaseFolder,
     links: Annotated[Path, typer.Option(help="Links of deposits to payouts, by the bridge's own records (CSV).")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for one theft file a chain, to trace on that chain's ledger.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    json: AsJson = False,
     csv: Annotated[bool, typer.Option("--csv", help="The hops as CSV.")] = False,
 ) -> int:
     """Carry the dye that left over bridges on to the other ledgers, exactly, where a deterministic link is known.

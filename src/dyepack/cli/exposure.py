@@ -9,6 +9,7 @@ import typer
 
 from dyepack.cli import show
 from dyepack.cli.clusters import find_address
+from dyepack.cli.options import AsCsv, AsJson
 from dyepack.cli.trace import thefts_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def exposure(
     theft: Annotated[list[Path] | None, typer.Option(help="Theft file (docs/theft-files.md); may be repeated.")] = None,
     tx: Annotated[list[str] | None, typer.Option(help="Instead: a transaction by which money was stolen.")] = None,
     apart: Annotated[bool, typer.Option("--apart", help="A pass for each theft, not one for all together.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The result as CSV.")] = False,
+    json: AsJson = False,
+    csv: AsCsv = False,
 ) -> None:
     """Show how much of what addresses received and still hold comes from thefts.
 

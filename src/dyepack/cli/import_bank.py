@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from dyepack.cli import show
-from dyepack.cli.ledger import AsJson, Ledger, Replace, tell
+from dyepack.cli.ledger import Ledger, Replace, tell
+from dyepack.cli.options import AsJson
 
 Files = Annotated[list[Path], typer.Argument(help="camt.053, MT940 or CSV files (docs/bank.md), of any accounts.")]
 MatchDays = Annotated[int, typer.Option("--match-days", help="Most days between the two sides of a transfer.")]

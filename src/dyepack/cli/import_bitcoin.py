@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from dyepack.cli import show
-from dyepack.cli.ledger import AsJson, Ledger, Replace, tell
+from dyepack.cli.ledger import Ledger, Replace, tell
+from dyepack.cli.options import AsJson
 
 Paths = Annotated[
     list[Path],

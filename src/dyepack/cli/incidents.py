@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -19,8 +20,6 @@ incidents_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="K
 Own = Annotated[
     Path | None, typer.Option("--registry", "-r", help="Folder of your own TOML files, added to those that ship.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="The result as CSV.")]
 
 
 @incidents_app.command("list")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsJson
 
 if TYPE_CHECKING:
     from dyepack.ledger.manifest import Manifest
@@ -28,7 +29,6 @@ Covers = Annotated[
 ]
 Files = Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files.")]
 Many = Annotated[list[Path] | None, typer.Option(help="CSV, CSV.gz or Parquet; may be given several times.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
 @import_app.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dyepack.cli import show
+from dyepack.cli.options import AsCsv, AsJson
 
 if TYPE_CHECKING:
     from dyepack.ledger.open import AnyLedger
@@ -24,8 +25,8 @@ def patterns(
     tag_list: Annotated[list[str] | None, typer.Option(help="KIND=FILE: a list of addresses of one kind.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this detector; several times.")] = None,
     rules: Annotated[bool, typer.Option("--rules", help="Say what the rules are, and their error.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The result as CSV.")] = False,
+    json: AsJson = False,
+    csv: AsCsv = False,
     out: Annotated[Path | None, typer.Option(help="Write it to this file instead.")] = None,
 ) -> None:
     """Find peel chains, CoinJoins, fan-outs, layers, deposit addresses, poisoning and the like.

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dyepack.pack.verification import PackFault
@@ -39,6 +40,11 @@ LOG_HEAD, OXUM, FORMAT_KEY = "Action-Log-Head", "Payload-Oxum", "Dyepack-Pack-Fo
 FORMAT = "1"
 _STAMP = re.compile(r"stamps/([0-9a-f]{64})\.tsr")
 _MOST_TEXT = 1 << 28
+
+
+def verifier() -> bytes:
+    """The check that needs nothing but Python, as this version puts it into every pack."""
+    return (Path(__file__).parent / VERIFIER).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)

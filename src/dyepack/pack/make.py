@@ -158,17 +158,12 @@ def _write(
         "External-Identifier": f"sha256:{sums[bag.CASE + 'case.json'].sha256}", bag.FORMAT_KEY: bag.FORMAT,
         bag.LOG_HEAD: head.text(),
     }  # fmt: skip
-    tags = bag.tag_files(sums, info, verifier())
+    tags = bag.tag_files(sums, info, bag.verifier())
     for name, text in tags.items():
         put(name, text)
     publish(out, files)
     pack_id = hashlib.sha256(tags["tagmanifest-sha256.txt"]).hexdigest()
     return Packed(out, pack_id, len(sums), sum(s.size for s in sums.values()))
-
-
-def verifier() -> bytes:
-    """The check that needs nothing but Python, as it goes into every pack."""
-    return (Path(__file__).parent / bag.VERIFIER).read_bytes()
 
 
 def _check_names(files: Mapping[str, Path]) -> None:

@@ -60,6 +60,8 @@ def _verify(
     progress("hashing the bag")
     found = bag.check(tree)
     result.pack_id = found.pack_id
+    if tree.read(bag.VERIFIER) != bag.verifier():
+        result.notes.append(f"its {bag.VERIFIER} is not the one of this version of dyepack: its word proves nothing")
     if pack_id and pack_id.lower() != found.pack_id:
         raise PackFault("bag", "", f"its id is {found.pack_id}, not the one that was given")
     result.checks.append(Check("bag", len(found.sums), "files have the hashes of both manifests, and none is extra"))

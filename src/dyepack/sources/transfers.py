@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dyepack.errors import InputError
+from dyepack.errors import InputError, UsageError
 from dyepack.ledger.schema import MoveKind
 from dyepack.money import Asset
 from dyepack.sources.amounts import amounts
@@ -75,6 +75,8 @@ def import_transfers(
     `asset` is moved by rows that name none, and its decimals are those of every amount (None: base units). `day` (UTC)
     is that of every row of a file without a column of times.
     """
+    if day is not None and day.year < 1970:
+        raise UsageError(f"no transfer is of {day}: days begin with 1970", remedy="check --day")
     names = {name: name for name in NEEDED + OPTIONAL} | dict(columns or {})
     named = tuple(columns or ())
     unknown = [name for name in named if name not in NEEDED + OPTIONAL]

@@ -1,9 +1,9 @@
 """When two statements about one address contradict each other, and how such a statement is told.
 
-They do if a trace would stop in two ways, or if they give two names. Names are compared without letter case, signs
-and the number behind them ("Huobi 34" and "HUOBI 35" are one); that an address is on a sanctions list names nobody,
-so it contradicts no name of one that is on it, nor of one that is said to be nothing else. Invariant: the rule is
-symmetric, and an empty label contradicts nothing.
+They do if a trace would stop in two ways, or if they give two names (but for burn addresses, which are nobody's).
+Names are compared without letter case, signs and the number behind them ("Huobi 34" and "HUOBI 35" are one); that an
+address is on a sanctions list names nobody, so it contradicts no name of one that is on it, nor of one that is said to
+be nothing else. Invariant: the rule is symmetric, and an empty label contradicts nothing.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def contradict(one: Tag, other: Tag) -> bool:
     """Whether two statements about one address contradict."""
     if one.stop is not None and other.stop is not None and one.stop is not other.stop:
         return True
+    if one.kind == other.kind == "burn":
+        return False
     first, second = name_in(one.label), name_in(other.label)
     if not first or not second or first == second:
         return False

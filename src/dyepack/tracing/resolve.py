@@ -126,6 +126,8 @@ def _add_leg(ledger: Ledger, out: Resolved, theft: Theft, leg: Leg) -> None:
             raise stolen_twice(theft, leg, ledger.tx_text(int(ledger.move_tx[move])))
     for move in moves:
         if out.plan.leg_moves.setdefault(move, number) != number:
+            if move in part or move in out.plan.leg_most:
+                raise stolen_by_two(theft, leg, ledger.tx_text(int(ledger.move_tx[move])))
             out.notes.append(f"leg {leg.name}: a move already taken by an earlier leg stays with it (first taint wins)")
         elif most.get(move, ledger.amount(move)) < ledger.amount(move):
             out.plan.leg_most[move] = most[move]
@@ -293,6 +295,12 @@ def stolen_twice(theft: Theft, leg: Leg, tx: str) -> TheftError:
     """The fault of a move of which several parts of a leg together claim more than it carries."""
     problem = f"leg {quoted(leg.name)} names transaction {quoted(tx)} more than once, for more than it moves"
     return TheftError(f"theft {quoted(theft.id)}: {problem}", remedy="name each stolen move once, or share its units")
+
+
+def stolen_by_two(theft: Theft, leg: Leg, tx: str) -> TheftError:
+    """The fault of a move that two legs name, one of them for a part: nobody says which units are whose."""
+    problem = f"leg {quoted(leg.name)} names transaction {quoted(tx)}, of which another leg names a part"
+    return TheftError(f"theft {quoted(theft.id)}: {problem}", remedy="name all that was stolen of a move in one leg")
 
 
 def too_much_stolen(theft: Theft, spec: LegMove, left: int) -> TheftError:

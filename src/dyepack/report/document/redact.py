@@ -64,9 +64,9 @@ def redact(material: Material) -> tuple[Material, Pseudonyms]:
     files = {name: _Walk(names).value(value, "") for name, value in material.files.items()}
     statement = files["statement.json"]
     statement["theft"] = statement["title"] = TITLE
-    told = {*contradictions(material.statement), *(theft["note"] for theft in material.files["thefts.json"])}
-    statement["notes"] = [WITHHELD if plain in told else note
-                          for plain, note in zip(material.statement.notes, statement["notes"], strict=True)]  # fmt: skip
+    told = set(contradictions(material.statement)) | {theft["note"] for theft in material.files["thefts.json"]}
+    notes = zip(material.statement.notes, statement["notes"], strict=True)
+    statement["notes"] = [WITHHELD if plain in told else note for plain, note in notes]
     for source in statement["sources"]:
         source["name"], source["evidence"] = f"Leg {source['leg']}", WITHHELD
     for number, line in enumerate(files.get("values.json", {}).get("stolen", [])):

@@ -25,6 +25,7 @@ from dyepack.tracing.resolve import (
     named_address,
     named_tx,
     nothing_before_limit,
+    stolen_by_two,
     stolen_twice,
     stolen_units,
     stop_places,
@@ -86,18 +87,31 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
             raise stolen_twice(theft, leg, ledger.tx_text(ledger.transaction_of(output)))
     part |= flows
     outputs = [output for output, units in part.items() if units]
-    taken = {o.output for o in out.plan.origins}
-    if taken & set(outputs):
-        out.notes.append(f"leg {leg.name}: an output already taken by an earlier leg stays with it (first taint wins)")
+    taken = _taken_before(ledger, out, (theft, leg), outputs, shared)
     for output in outputs:
         out.plan.origins.append(Origin(output, number, min(part[output], int(ledger.output_value[output]))))
     for deposit in leg.deposits:
         out.plan.origins += _deposit(ledger, theft, number, deposit)
     seen = f"{len(outputs)} output{'s' if len(outputs) > 1 else ''} in the ledger" if outputs else ""
-    if taken & set(outputs):
-        seen += f", {len(taken & set(outputs))} of them an earlier leg's"
+    if taken:
+        seen += f", {taken} of them an earlier leg's"
     said = "; ".join(dict.fromkeys(d.evidence for d in leg.deposits))
     out.legs.append(LegIn(number, theft.id, leg.name, 0, "; ".join(e for e in (seen, said) if e)))
+
+
+def _taken_before(
+    ledger: UtxoLedger, out: UtxoResolved, who: tuple[Theft, Leg], outputs: list[int], shared: set[int]
+) -> int:
+    """How many outputs an earlier leg has; TheftError if only a part of one is the earlier leg's, or this one's."""
+    theft, leg = who
+    named = set(outputs)
+    taken = {o.output: o.units for o in out.plan.origins if o.output in named}
+    for output, units in taken.items():
+        if output in shared or units < int(ledger.output_value[output]):
+            raise stolen_by_two(theft, leg, ledger.tx_text(ledger.transaction_of(output)))
+    if taken:
+        out.notes.append(f"leg {leg.name}: an output already taken by an earlier leg stays with it (first taint wins)")
+    return len(taken)
 
 
 def _parts(ledger: UtxoLedger, theft: Theft, spec: LegMove, outputs: list[int]) -> dict[int, int]:
