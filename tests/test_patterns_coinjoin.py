@@ -459,12 +459,14 @@ def test_the_accuracy_table_works_out_precision_and_recall() -> None:
     given_rows = [
         rows.AccuracyRow("p", "r", "d", 1_500, 1_000, 990, 10, 500, "a|b"),
         rows.AccuracyRow("p", "r", "d", 500, 0, 0, 0, 500, ""),
-        rows.AccuracyRow("p", "r", "d", 100_000, 100_000, 99_999, 0, 0, ""),
+        rows.AccuracyRow("p", "r", "d", 100_001, 100_000, 99_999, 0, 1, ""),
+        rows.AccuracyRow("p", "r", "d", 7, 7, 7, 0, 0, ""),
     ]
     table = rows.markdown(given_rows).splitlines()
     assert table[2] == "| p | r | d | 1,500 | 1,000 | 990 | 500 | 10 | 99.00 % | 99.00 % | a\\|b |"
     assert table[3].endswith("| n/a | n/a |  |")
     assert table[4].endswith("| 100.00 % | < 100 % |  |")
+    assert table[5].endswith("| n/a | 100.00 % |  |")
 
 
 # --- ledgers --------------------------------------------------------------------------------------------------------

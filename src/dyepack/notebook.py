@@ -7,6 +7,7 @@ pandas and polars are imported when they are asked for.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,14 +110,14 @@ def _shown(value: Any) -> Any:
     return for_html("" if value is None else str(value), 200)
 
 
-class InNotebook:
+class InNotebook(ABC):
     """What makes a result show itself in a notebook; a class that has `grid()` gets the rest."""
 
     __slots__ = ()
 
+    @abstractmethod
     def grid(self) -> Grid:
         """The rows of the result."""
-        raise NotImplementedError
 
     def _repr_html_(self) -> str:
         return self.grid().html()

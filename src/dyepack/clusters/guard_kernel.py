@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dyepack.clusters.kernel import find_root
+from dyepack.clusters.kernel import find_root, join_inputs
 from dyepack.ledger.jit import kernel
 from dyepack.ledger.utxo.schema import NO_ADDRESS
 
@@ -30,7 +30,6 @@ def join_guarded(txs, offset, address, parent, size, actor, one, other, via, cou
             lo += _ONE
         if lo >= hi:
             continue
-        first = address[lo]
         named = _NO_ADDRESS
         who = np.uint32(0)
         refused = False
@@ -51,19 +50,7 @@ def join_guarded(txs, offset, address, parent, size, actor, one, other, via, cou
             break
         if refused:
             continue
-        root = find_root(parent, first)
-        for i in range(lo + _ONE, hi):
-            if address[i] == _NO_ADDRESS:
-                continue
-            with_root = find_root(parent, address[i])
-            if with_root == root:
-                continue
-            one[count], other[count], via[count] = first, address[i], txs[k]
-            count += 1
-            if size[root] < size[with_root]:
-                root, with_root = with_root, root
-            parent[with_root] = np.uint32(root)
-            size[root] += size[with_root]
+        count, root = join_inputs(txs[k], lo, hi, address, parent, size, one, other, via, count)
         if who != 0:
             actor[root] = who
     return count, clashes

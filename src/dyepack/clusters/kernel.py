@@ -55,6 +55,25 @@ def find_root(parent, address):  # type: ignore[no-untyped-def]
     return at
 
 
+@leaf
+def join_inputs(tx, lo, hi, address, parent, size, one, other, via, count):  # type: ignore[no-untyped-def]
+    """Join the inputs from `lo`, which has an address, to `hi`: the merges by now, and the root of all."""
+    root = find_root(parent, address[lo])
+    for i in range(lo + _ONE, hi):
+        if address[i] == _NO_ADDRESS:
+            continue
+        with_root = find_root(parent, address[i])
+        if with_root == root:
+            continue
+        one[count], other[count], via[count] = address[lo], address[i], tx
+        count += 1
+        if size[root] < size[with_root]:
+            root, with_root = with_root, root
+        parent[with_root] = np.uint32(root)
+        size[root] += size[with_root]
+    return count, root
+
+
 @kernel
 def join(txs, offset, address, parent, size, one, other, via, count):  # type: ignore[no-untyped-def]
     """Join the input addresses of each transaction; each merge is written to `one`, `other`, `via`; merges by now."""
@@ -68,20 +87,7 @@ def join(txs, offset, address, parent, size, one, other, via, count):  # type: i
             lo += _ONE
         if lo >= hi:
             continue
-        first = address[lo]
-        root = find_root(parent, first)
-        for i in range(lo + _ONE, hi):
-            if address[i] == _NO_ADDRESS:
-                continue
-            with_root = find_root(parent, address[i])
-            if with_root == root:
-                continue
-            one[count], other[count], via[count] = first, address[i], txs[k]
-            count += 1
-            if size[root] < size[with_root]:
-                root, with_root = with_root, root
-            parent[with_root] = np.uint32(root)
-            size[root] += size[with_root]
+        count, _ = join_inputs(txs[k], lo, hi, address, parent, size, one, other, via, count)
     return count
 
 

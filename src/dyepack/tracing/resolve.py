@@ -299,7 +299,7 @@ def stolen_twice(theft: Theft, leg: Leg, tx: str) -> TheftError:
 
 def stolen_by_two(theft: Theft, leg: Leg, tx: str) -> TheftError:
     """The fault of a move that two legs name, one of them for a part: nobody says which units are whose."""
-    problem = f"leg {quoted(leg.name)} names transaction {quoted(tx)}, of which another leg names a part"
+    problem = f"leg {quoted(leg.name)} and an earlier one name transaction {quoted(tx)}, and one of them a part of it"
     return TheftError(f"theft {quoted(theft.id)}: {problem}", remedy="name all that was stolen of a move in one leg")
 
 

@@ -102,13 +102,12 @@ def _add_leg(ledger: UtxoLedger, out: UtxoResolved, theft: Theft, leg: Leg) -> N
 def _taken_before(
     ledger: UtxoLedger, out: UtxoResolved, who: tuple[Theft, Leg], outputs: list[int], shared: set[int]
 ) -> int:
-    """How many outputs an earlier leg has; TheftError if only a part of one is the earlier leg's, or this one's."""
+    """How many outputs an earlier leg has, which keeps what it took; TheftError if this leg names a part of one."""
     theft, leg = who
     named = set(outputs)
-    taken = {o.output: o.units for o in out.plan.origins if o.output in named}
-    for output, units in taken.items():
-        if output in shared or units < int(ledger.output_value[output]):
-            raise stolen_by_two(theft, leg, ledger.tx_text(ledger.transaction_of(output)))
+    taken = {o.output for o in out.plan.origins if o.output in named}
+    for output in sorted(taken & shared):
+        raise stolen_by_two(theft, leg, ledger.tx_text(ledger.transaction_of(output)))
     if taken:
         out.notes.append(f"leg {leg.name}: an output already taken by an earlier leg stays with it (first taint wins)")
     return len(taken)
