@@ -1,4 +1,4 @@
-"""House rules for the suite: in CI a skipped test is a failure. And the chain that several files share."""
+"""House rules for the suite: in CI a skipped test is a failure; groups by name. The chain that several files share."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"  # type: ignore[attr-defined]
         report.longrepr = f"skipped in CI: {item.nodeid}"  # type: ignore[attr-defined]
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of a module test_live_* is in the group `live`."""
+    for item in items:
+        if item.path.name.startswith("test_live_"):
+            item.add_marker("live")
 
 
 @pytest.fixture(scope="session")

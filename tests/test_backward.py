@@ -31,6 +31,7 @@ def without_swaps(moves: list[Move]) -> list[Move]:
     return [Move(m.tx, m.sender, m.receiver, m.units, "native", 0 if m.receiver else 3, n) for n, m in enumerate(moves)]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )

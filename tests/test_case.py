@@ -90,6 +90,7 @@ def proved(statement: Statement, rule: str) -> bool:
     return bool(mine) and all(b.holds for b in mine) and ends == dyed
 
 
+@pytest.mark.slow
 def test_a_case_has_the_same_bytes_wherever_it_is_made(demo: Path, tmp_path: Path) -> None:
     """Two processes with other hash seeds, working folders and spellings of the paths."""
     burn = story().address("Burn address")

@@ -217,6 +217,7 @@ def on_terminal(*words: str, **env: str) -> str:
     return out.decode()
 
 
+@pytest.mark.slow
 def test_colour_only_on_a_terminal_that_wants_it(demo: Path) -> None:
     case = str(demo / "d/case")
     assert "\x1b" not in (demo / "out").read_text() + (demo / "err").read_text()
@@ -333,6 +334,7 @@ def check_paths(found: list[list[dict[str, Any]]], thefts: set[str]) -> None:
                 assert step["leg"] == after["leg"]
 
 
+@pytest.mark.slow
 def test_paths_to_every_place_of_the_demo(demo: Path, shell: Shell) -> None:
     case = demo / "d/case"
     thefts = {tx for leg in tell().legs for tx in leg.tx_ids}

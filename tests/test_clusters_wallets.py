@@ -37,6 +37,7 @@ def test_equal_seeds_give_equal_chains() -> None:
         np.testing.assert_array_equal(getattr(one.ledger, name), getattr(other.ledger, name), err_msg=name)
 
 
+@pytest.mark.slow
 def test_twenty_thousand_transactions_take_seconds() -> None:
     begin = time.perf_counter()
     made = chain(20_000, seed=2)

@@ -359,6 +359,7 @@ def test_a_case_that_was_forged_with_all_its_hashes_is_found(demo: Path, tmp_pat
     assert fault.file in named, fault
 
 
+@pytest.mark.slow
 def test_ten_thousand_entries_of_a_log_each_bound_to_the_last() -> None:
     """Edit, delete, reorder, repeat, insert any of 10,000: found, at the entry."""
     text, head = log.written([log.Action("note", f"who {n}", note=f"text {n}") for n in range(10_000)])

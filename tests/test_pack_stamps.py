@@ -161,6 +161,7 @@ def test_two_authorities_and_the_same_stamp_twice(pack: Path, tsa: Authority, ot
     assert fault.check == "stamp"
 
 
+@pytest.mark.slow
 def test_an_authority_that_expired_since_still_counts(tmp_path: Path) -> None:
     made = authority(tmp_path / "soon", until=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2))
     response = made.stamp(stamps.request(TEXT))

@@ -54,6 +54,7 @@ def test_every_unit_of_a_dyed_move_is_one_of_an_earlier_move(scene: Scene) -> No
             assert spans[-1][1] <= moves[feeder].units
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=SLOW)
 @given(scenes())
 def test_the_routes_to_a_place_sum_to_what_ended_there(scene: Scene) -> None:

@@ -122,6 +122,7 @@ def assert_as_plain(ledger: UtxoLedger, labels: list[int]) -> None:
         assert got == {tx: said for tx, said in expected_all.items() if said is not None}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(chains(most=12, largest=3 * ROUND).map(ledger_of), st.lists(st.integers(0, 2), max_size=3))
 def test_signs_are_those_of_the_twin(ledger: UtxoLedger, labels: list[int]) -> None:

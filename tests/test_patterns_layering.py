@@ -100,6 +100,7 @@ def flows(draw: st.DrawFn) -> list[Move]:
     return moves
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300), deadline=None)
 @given(flows(), st.sets(st.sampled_from("abcdefgh")))
 def test_the_longest_chain_is_as_long_as_a_search_of_all_chains_finds(moves: list[Move], passing: set[str]) -> None:

@@ -216,6 +216,7 @@ def wallets() -> WalletChain:
     return chain(12_000, seed=11, campaigns=30)
 
 
+@pytest.mark.slow
 def test_planted_chains_are_found() -> None:
     one = wallets()
     findings = [[one.ledger.find_tx(t) for t in f.txs] for f in peel_chains(one.ledger)]

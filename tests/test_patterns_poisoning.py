@@ -357,6 +357,7 @@ ORDINARY = 2_000
 """Dealings, and as many tiny transfers, of each of the five busy places: four million pairs each."""
 
 
+@pytest.mark.slow
 def test_ten_thousand_poison_pairs_among_twenty_million_innocent_ones() -> None:
     """Recall and precision as MEASURED says; an innocent pair is a dealing and a tiny transfer within 24 hours."""
     random = Random(4)
@@ -432,6 +433,7 @@ def test_many_look_alikes_of_one_address_cost_no_more_each(asset: str) -> None:
     assert {a.imitated for a in seen} <= {Y}
 
 
+@pytest.mark.slow
 def test_a_place_of_a_hundred_thousand_ordinary_transfers_is_quick() -> None:
     random = Random(9)
     rows = [Row(n, *random.choice([(V, o), (o, V)]), 10**6) for n in range(100_000) for o in (_address(random),)]

@@ -355,6 +355,7 @@ def test_what_is_no_hash_is_refused() -> None:
         onward([history([In(1)], [])], ["0xabc\x1b"])
 
 
+@pytest.mark.slow
 def test_one_address_that_does_everything_costs_no_square_of_its_notes() -> None:
     one = history([In(at, "a") for at in range(8_000)], [Out(9_000 + at, "a") for at in range(8_000)])
     began = time.perf_counter()

@@ -130,6 +130,7 @@ def plainly(moves: list[Move]) -> list[tuple[int, int]]:
     return sorted(((r.tx, f.tx) for r, f in pairs if f.sender not in users), key=lambda pair: pair[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(400), deadline=None)
 @given(traffic(), st.sets(st.integers(0, 24), max_size=3))
 def test_edges_are_what_a_plain_join_finds_and_undoing_is_never_having_seen(moves: list[Move], out: set[int]) -> None:

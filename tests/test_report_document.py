@@ -120,6 +120,7 @@ def test_sections_stand_in_the_order_of_a_report() -> None:
     assert all(s.blocks for s in report.sections)
 
 
+@pytest.mark.slow
 def test_three_runs_give_the_same_bytes() -> None:
     def made() -> tuple[str, bytes, str]:
         material = demo_material(incident="ronin-2022")
@@ -131,6 +132,7 @@ def test_three_runs_give_the_same_bytes() -> None:
     assert made() == first
 
 
+@pytest.mark.slow
 def test_a_report_of_the_demo_takes_less_than_ten_seconds() -> None:
     start = time.perf_counter()
     material = demo_material()

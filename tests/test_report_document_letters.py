@@ -91,6 +91,7 @@ def test_hostile_names_of_services_and_senders_are_shown_and_nothing_more() -> N
 # the commands
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_is_asked_for_and_a_second_run_the_same(tmp_path: Path) -> None:
     words = [str(demo() / "case"), "--ledger", str(demo() / "ledger"), "--prices", f"native={demo() / 'prices.csv'}",
              "--currency", "GBP", "--incident", "ronin-2022"]  # fmt: skip

@@ -62,6 +62,7 @@ def test_a_sound_block_has_no_fault() -> None:
     assert faults(paragraph("Of ", THEFT, " there is ", AMOUNT, " under the rule.")) == []
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=examples(60), deadline=None)
 def test_any_changed_fact_is_found(data: st.DataObject) -> None:

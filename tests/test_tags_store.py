@@ -410,6 +410,7 @@ def test_an_import_that_is_killed_leaves_all_of_it_or_nothing(tmp_path: Path) ->
     assert torn, "at least one was killed before it was on disk"
 
 
+@pytest.mark.slow
 def test_two_imports_at_the_same_time_wait_for_each_other(tmp_path: Path) -> None:
     store = tmp_path / "s.store"
     Store.open(store, create=True).close()

@@ -170,6 +170,7 @@ def test_a_registered_memo_is_found_by_asset_and_number() -> None:
     assert resolve_memoless("BTC.BTC", 5_020_003, 8, registered) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(2000), deadline=None)
 @given(MEMO_TEXTS)
 @example("reference:a:" * 300)

@@ -370,6 +370,7 @@ def test_the_first_day_there_is_has_no_rate(capsys: pytest.CaptureFixture[str]) 
     assert told == (4, "1 USD on 0001-01-01: no exchange rate\n")
 
 
+@pytest.mark.slow
 def test_a_parquet_file_cannot_make_much_of_little(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
