@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dyepack.cli import show
 from tests.anvil import Anvil, anvil
 from tests.incident import ACCOUNTS, GENESIS, Incident, play
 
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name.startswith("test_live_"):
             item.add_marker("live")
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> None:
+    """What a test said of --quiet holds for that test alone."""
+    show.quiet(on=False)
 
 
 @pytest.fixture(scope="session")
